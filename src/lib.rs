@@ -1,0 +1,4 @@
+//! Bridge from HR systems to Calven.
+
+pub mod secrets;
+pub mod timestamp;
