@@ -1,0 +1,203 @@
+//! Names of groups, of their types, and the senders' keys for them.
+//!
+//! Calven identifies a group by name and type together, letter for letter, so a name is cleaned of
+//! what cannot be seen (outer and repeated white space, Unicode composition) and of nothing else.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+/// The longest name, type or key that is taken, in bytes after cleaning.
+pub const MAX_NAME_BYTES: usize = 1024;
+
+/// A clean name: trimmed, inner white space collapsed to one space, in NFC, not empty, without
+/// control characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(Arc<str>);
+
+/// The name of a group's type, such as `Department`.
+pub type GroupType = Name;
+
+/// Why a text cannot be a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameFault {
+    /// Nothing is left after trimming.
+    #[error("must not be empty")]
+    Empty,
+    /// It holds a control character other than white space.
+    #[error("must not contain control characters")]
+    ControlCharacter,
+    /// It is longer than [`MAX_NAME_BYTES`].
+    #[error("must not be longer than {MAX_NAME_BYTES} bytes")]
+    TooLong,
+}
+
+impl Name {
+    /// Cleans `text` and takes it.
+    ///
+    /// # Errors
+    /// [`NameFault`] where it is empty, too long or has a control character. Tabs and line breaks
+    /// count as control characters: no directory sends them in an attribute's value.
+    pub fn new(text: &str) -> Result<Self, NameFault> {
+        if text.chars().any(char::is_control) {
+            return Err(NameFault::ControlCharacter);
+        }
+        let mut clean = String::with_capacity(text.len());
+        for word in text.split_whitespace() {
+            if !clean.is_empty() {
+                clean.push(' ');
+            }
+            clean.push_str(word);
+        }
+        if !is_nfc(&clean) {
+            clean = clean.nfc().collect();
+        }
+        if clean.is_empty() {
+            return Err(NameFault::Empty);
+        }
+        if clean.len() > MAX_NAME_BYTES {
+            return Err(NameFault::TooLong);
+        }
+        Ok(Self(clean.into()))
+    }
+
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// This name with the sender's key behind it, to tell it from another of the same name.
+    pub(super) fn numbered(&self, key: &Key) -> Self {
+        Self(format!("{} ({})", self.0, key.as_str()).into())
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = NameFault;
+
+    fn try_from(text: String) -> Result<Self, NameFault> {
+        Self::new(&text)
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A group as Calven knows it: type and name together. Ordered by type, then name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "(GroupType, Name)", into = "(GroupType, Name)")]
+pub struct Group {
+    /// Its type.
+    pub group_type: GroupType,
+    /// Its name.
+    pub name: Name,
+}
+
+impl Group {
+    /// The group of this name and type.
+    pub fn new(name: Name, group_type: GroupType) -> Self {
+        Self { group_type, name }
+    }
+}
+
+impl From<(GroupType, Name)> for Group {
+    fn from((group_type, name): (GroupType, Name)) -> Self {
+        Self { group_type, name }
+    }
+}
+
+impl From<Group> for (GroupType, Name) {
+    fn from(group: Group) -> Self {
+        (group.group_type, group.name)
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.group_type, self.name.as_str())
+    }
+}
+
+/// A sender's own id for a group: it stays when the group is renamed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(Name);
+
+impl Key {
+    /// Takes a sender's id, cleaned as a name is.
+    ///
+    /// # Errors
+    /// As [`Name::new`].
+    pub fn new(text: &str) -> Result<Self, NameFault> {
+        Name::new(text).map(Self)
+    }
+
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Orders keys that are numbers as numbers, before all others.
+    pub(super) fn rank(&self) -> (u64, &Self) {
+        (self.as_str().parse().unwrap_or(u64::MAX), self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(input: &str, expected: Result<&str, NameFault>) {
+        let name = Name::new(input);
+        assert_eq!(
+            name.as_ref().map(Name::as_str),
+            expected.as_ref().copied(),
+            "{input:?}"
+        );
+    }
+
+    #[test]
+    fn a_name_is_trimmed_and_its_inner_white_space_collapsed() {
+        check("  Channel   Marketing ", Ok("Channel Marketing"));
+        check("Channel\u{a0}Marketing", Ok("Channel Marketing"));
+    }
+
+    #[test]
+    fn a_name_is_composed_and_keeps_its_case() {
+        check("Cafe\u{301} R&D", Ok("Caf\u{e9} R&D"));
+        check("mArKeTiNg", Ok("mArKeTiNg"));
+    }
+
+    #[test]
+    fn empty_names_and_control_characters_are_refused() {
+        check("", Err(NameFault::Empty));
+        check(" \u{2003} ", Err(NameFault::Empty));
+        check("a\u{0}b", Err(NameFault::ControlCharacter));
+        check("a\nb", Err(NameFault::ControlCharacter));
+        check("a\u{85}b", Err(NameFault::ControlCharacter));
+    }
+
+    #[test]
+    fn a_name_of_a_kilobyte_is_the_longest() {
+        assert!(Name::new(&"x".repeat(MAX_NAME_BYTES)).is_ok());
+        check(&"x".repeat(MAX_NAME_BYTES + 1), Err(NameFault::TooLong));
+    }
+
+    #[test]
+    fn numeric_keys_are_ordered_as_numbers() {
+        let [nine, ten, word] = ["9", "10", "x"].map(|k| Key::new(k).unwrap());
+        assert!(nine.rank() < ten.rank() && ten.rank() < word.rank());
+    }
+}

@@ -1,0 +1,297 @@
+//! What a PUT would change, its digest, and the guard that holds what would change too much.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    name::Group,
+    project::{GroupText, Hierarchy, Row},
+    published::{Present, Published},
+};
+
+/// What a PUT would change against what was last published.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// New groups, each with its parent.
+    pub added: Vec<(Group, Option<Group>)>,
+    /// Groups that get another parent: the group by its new name, from, to.
+    pub moved: Vec<(Group, Option<Group>, Option<Group>)>,
+    /// Groups that are called otherwise: from, to.
+    pub renamed: Vec<(Group, Group)>,
+    /// Groups that go, each with the parent it had.
+    pub removed: Vec<(Group, Option<Group>)>,
+    /// What the removed groups would be called now, where that is another name.
+    removed_names: Vec<Group>,
+}
+
+/// The SHA-256, in hexadecimal, of a plan's removals and moves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Digest {
+    /// A digest as an operator gives it.
+    pub fn from_text(text: &str) -> Self {
+        Self(text.trim().to_ascii_lowercase())
+    }
+}
+
+/// How many of each kind of change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// New groups.
+    pub added: usize,
+    /// Groups under another parent.
+    pub moved: usize,
+    /// Groups with another name.
+    pub renamed: usize,
+    /// Groups that go.
+    pub removed: usize,
+}
+
+/// The changes of a plan, as an answer shows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Changes<'a> {
+    added: Vec<Row<'a>>,
+    moved: Vec<Moved<'a>>,
+    renamed: Vec<Renamed<'a>>,
+    removed: Vec<Row<'a>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Moved<'a> {
+    #[serde(flatten)]
+    row: Row<'a>,
+    from_parent: Option<&'a str>,
+    from_parent_type: Option<&'a str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Renamed<'a> {
+    group: &'a str,
+    group_type: &'a str,
+    to: &'a str,
+    to_type: &'a str,
+}
+
+impl Plan {
+    pub(super) fn between(
+        published: Option<&Published>,
+        present: &Present,
+        hierarchy: &Hierarchy,
+    ) -> Self {
+        let mut plan = Self::default();
+        // Groups that only swapped their names, rows and all, are no change to who reads names.
+        if published.is_some_and(|published| published.hierarchy() == *hierarchy) {
+            return plan;
+        }
+        let goes_on = match published {
+            Some(published) => go_on(published, present, hierarchy),
+            None => BTreeMap::new(),
+        };
+        let taken: BTreeSet<&Group> = goes_on.values().copied().collect();
+        let rows = published.iter().flat_map(|published| published.rows());
+        for (group, row) in rows {
+            let Some(now) = goes_on.get(group).copied() else {
+                plan.removed.push((group.clone(), row.parent.clone()));
+                plan.removed_names
+                    .extend(present.names.get(group).filter(|n| *n != group).cloned());
+                continue;
+            };
+            if now != group {
+                plan.renamed.push((group.clone(), now.clone()));
+            }
+            let parent_now = hierarchy.parent(now).cloned().flatten();
+            let parent_was = row.parent.as_ref();
+            // A parent that goes on under another name is the same parent.
+            let same = parent_was.and_then(|was| goes_on.get(was).copied()) == parent_now.as_ref()
+                && parent_was.is_some() == parent_now.is_some();
+            if !same {
+                plan.moved
+                    .push((now.clone(), row.parent.clone(), parent_now));
+            }
+        }
+        for (group, parent) in hierarchy.rows() {
+            if !taken.contains(group) {
+                plan.added.push((group.clone(), parent.cloned()));
+            }
+        }
+        plan
+    }
+
+    /// Whether a PUT would change nothing.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            added,
+            moved,
+            renamed,
+            removed,
+            removed_names: _,
+        } = self;
+        added.is_empty() && moved.is_empty() && renamed.is_empty() && removed.is_empty()
+    }
+
+    /// How many of each kind.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            added: self.added.len(),
+            moved: self.moved.len(),
+            renamed: self.renamed.len(),
+            removed: self.removed.len(),
+        }
+    }
+
+    /// Every group that changes, under each name it has or would have.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        let added = self.added.iter().map(|(group, _)| group);
+        let moved = self.moved.iter().map(|(group, ..)| group);
+        let renamed = self.renamed.iter().flat_map(|(from, to)| [from, to]);
+        let removed = self
+            .removed
+            .iter()
+            .map(|(group, _)| group)
+            .chain(&self.removed_names);
+        added.chain(moved).chain(renamed).chain(removed)
+    }
+
+    /// The digest of its removals and moves. `approvals` is how many plans have been approved
+    /// before: with it no digest is good twice.
+    pub fn digest(&self, approvals: u64) -> Digest {
+        #[derive(Serialize)]
+        struct Digested<'a> {
+            approvals: u64,
+            removed: Vec<GroupText>,
+            moved: Vec<Moved<'a>>,
+        }
+        let digested = Digested {
+            approvals,
+            removed: self.removed.iter().map(|(group, _)| group.into()).collect(),
+            moved: self.changes().moved,
+        };
+        let text = serde_json::to_vec(&digested).unwrap_or_default();
+        Digest(hex::encode(Sha256::digest(text)))
+    }
+
+    /// The changes, as an answer shows them.
+    pub fn changes(&self) -> Changes<'_> {
+        Changes {
+            added: self
+                .added
+                .iter()
+                .map(|(group, p)| Row::new(group, p.as_ref()))
+                .collect(),
+            moved: self
+                .moved
+                .iter()
+                .map(|(group, from, to)| Moved {
+                    row: Row::new(group, to.as_ref()),
+                    from_parent: from.as_ref().map(|from| from.name.as_str()),
+                    from_parent_type: from.as_ref().map(|from| from.group_type.as_str()),
+                })
+                .collect(),
+            renamed: self
+                .renamed
+                .iter()
+                .map(|(from, to)| Renamed {
+                    group: from.name.as_str(),
+                    group_type: from.group_type.as_str(),
+                    to: to.name.as_str(),
+                    to_type: to.group_type.as_str(),
+                })
+                .collect(),
+            removed: self
+                .removed
+                .iter()
+                .map(|(group, p)| Row::new(group, p.as_ref()))
+                .collect(),
+        }
+    }
+}
+
+/// Which published groups go on, and under which name: by their present name, else by the old one.
+fn go_on<'h>(
+    published: &Published,
+    present: &'h Present,
+    hierarchy: &'h Hierarchy,
+) -> BTreeMap<Group, &'h Group> {
+    let mut goes_on: BTreeMap<Group, &Group> = BTreeMap::new();
+    let mut taken: BTreeSet<&Group> = BTreeSet::new();
+    let names = || {
+        published
+            .rows()
+            .keys()
+            .filter_map(|group| present.names.get_key_value(group))
+    };
+    // First those that keep their names, then the renamed, then those found by their old name.
+    let keep = names().filter(|(group, now)| group == now);
+    let rename = names().filter(|(group, now)| group != now);
+    for (group, now) in keep.chain(rename) {
+        if hierarchy.parent(now).is_some() && taken.insert(now) {
+            goes_on.insert(group.clone(), now);
+        }
+    }
+    for (group, _) in names() {
+        if !goes_on.contains_key(group) && hierarchy.parent(group).is_some() && taken.insert(group)
+        {
+            goes_on.insert(group.clone(), group);
+        }
+    }
+    goes_on
+}
+
+/// How much a plan may remove or move without an operator's approval. A kind of change is held when
+/// it exceeds both its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Removals: percent of the published groups.
+    pub max_removed_percent: u32,
+    /// Removals: groups.
+    pub max_removed_groups: usize,
+    /// Moves: percent of the published groups.
+    pub max_moved_percent: u32,
+    /// Moves: groups.
+    pub max_moved_groups: usize,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            max_removed_percent: 20,
+            max_removed_groups: 5,
+            max_moved_percent: 50,
+            max_moved_groups: 20,
+        }
+    }
+}
+
+impl Guard {
+    /// Whether a plan against so many published groups needs an operator's approval.
+    pub fn holds(&self, plan: &Plan, published_groups: usize) -> bool {
+        let exceeds = |count: usize, percent: u32, groups: usize| {
+            count > groups
+                && count.saturating_mul(100) > published_groups.saturating_mul(percent as usize)
+        };
+        exceeds(
+            plan.removed.len(),
+            self.max_removed_percent,
+            self.max_removed_groups,
+        ) || exceeds(
+            plan.moved.len(),
+            self.max_moved_percent,
+            self.max_moved_groups,
+        )
+    }
+}

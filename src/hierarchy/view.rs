@@ -1,0 +1,487 @@
+//! One source's ledger, resolved: which group every name and key means, and what is said of it.
+//!
+//! A name means the group that bore it at the statement's time. It is followed through the later
+//! renames, earliest first, or bound to the id that bore it, whatever the order of arrival.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    ledger::{
+        LedgerScope, NamedSaying, PersonKey, PersonRecord, Placement, Ref, Said, SourceLedger,
+        Stamp,
+    },
+    name::{Group, Key},
+};
+use crate::timestamp::Timestamp;
+
+/// When something counts as said: what a rename carried over is as of the rename, and among what
+/// it carried the original stamps decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mark {
+    pub(super) carried: Stamp,
+    pub(super) own: Stamp,
+}
+
+impl Mark {
+    fn of(at: Stamp) -> Self {
+        Self {
+            carried: at,
+            own: at,
+        }
+    }
+}
+
+/// What is said of one group of the source, newest of each kind.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Record {
+    pub(super) exists: Option<Mark>,
+    pub(super) placed: Option<(Mark, Placement)>,
+    pub(super) gone: Option<Mark>,
+}
+
+impl Record {
+    fn say(&mut self, mark: Mark, saying: &NamedSaying) {
+        if let Some(placement) = saying.placement() {
+            let newer = self
+                .placed
+                .as_ref()
+                .is_none_or(|(at, known)| (*at, known) < (mark, &placement));
+            if newer {
+                self.placed = Some((mark, placement));
+            }
+        }
+        match saying {
+            NamedSaying::Exists(_) | NamedSaying::Renamed(_) => {
+                self.exists = self.exists.max(Some(mark));
+            }
+            NamedSaying::Gone => self.gone = self.gone.max(Some(mark)),
+            NamedSaying::Member(_) => {}
+        }
+    }
+}
+
+/// Whether a source's claim on a group lives, and since when that has been said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// As of the newest statement that it exists.
+    Lives(Mark),
+    /// It has ended, at this time.
+    Ended(Timestamp),
+}
+
+/// Where a reference leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The group of this name, referred to by name.
+    ByName(Group),
+    /// The group that has this name now, referred to by key.
+    ByKey(Key, Group),
+    /// A key that nobody has named yet.
+    Unnamed(Key),
+}
+
+impl Target {
+    pub(super) fn group(&self) -> Option<&Group> {
+        match self {
+            Self::ByName(group) | Self::ByKey(_, group) => Some(group),
+            Self::Unnamed(_) => None,
+        }
+    }
+}
+
+/// A source's ledger, resolved.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    ledger: &'a SourceLedger,
+    /// Of ids that share a name the lowest keeps it, the others get their key behind it.
+    numbered: bool,
+    id_names: HashMap<&'a Key, Vec<(Stamp, Group)>>,
+    bearers: HashMap<Group, BTreeSet<&'a Key>>,
+    renames: HashMap<&'a Group, Vec<(Stamp, Group)>>,
+    renamed_ids: HashMap<(Group, Stamp), &'a Key>,
+    records: BTreeMap<Ref, Record>,
+    shown: HashMap<&'a Key, Group>,
+    /// Names that several ids bear, where they are told apart.
+    pub(super) shared_names: BTreeSet<Group>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(ledger: &'a SourceLedger, numbered: bool) -> Self {
+        let mut view = Self {
+            ledger,
+            numbered,
+            id_names: HashMap::new(),
+            bearers: HashMap::new(),
+            renames: HashMap::new(),
+            renamed_ids: HashMap::new(),
+            records: BTreeMap::new(),
+            shown: HashMap::new(),
+            shared_names: BTreeSet::new(),
+        };
+        view.learn_names();
+        view.learn_renames();
+        view.fill_records();
+        view.name_ids();
+        view
+    }
+
+    /// Whether a person's newest record places them, and nothing has ended it.
+    pub(super) fn is_present(&self, person: &PersonKey) -> bool {
+        self.ledger
+            .persons
+            .get(person)
+            .is_some_and(|record| self.present_groups(record).is_some())
+    }
+
+    /// What a saying by name, of a time, is about.
+    pub(super) fn subject(&self, name: &Group, at: Stamp, saying: &NamedSaying) -> Ref {
+        self.subject_since(name, at, saying).0
+    }
+
+    /// Every group of which the source said something, with what it said.
+    pub(super) fn records(&self) -> impl Iterator<Item = (&Ref, &Record)> {
+        self.records.iter()
+    }
+
+    pub(super) fn record(&self, group: &Ref) -> Option<&Record> {
+        self.records.get(group)
+    }
+
+    /// The persons that are there, each with the groups of their chain and since when.
+    pub(super) fn persons(&self) -> impl Iterator<Item = (&'a PersonKey, Stamp, &'a [Ref])> {
+        self.ledger.persons.iter().filter_map(|(key, record)| {
+            let placed = self.present_groups(record)?;
+            Some((key, placed.at, placed.what.as_slice()))
+        })
+    }
+
+    fn present_groups<'r>(&self, record: &'r PersonRecord) -> Option<&'r Said<Vec<Ref>>> {
+        let complete = self
+            .ledger
+            .snapshots
+            .get(&LedgerScope::Persons)
+            .map(|(time, _)| *time);
+        let placed = record.placed.as_ref()?;
+        let left = record.left.as_ref().is_some_and(|left| left.at > placed.at);
+        let ended = complete.is_some_and(|complete| placed.at.time < complete);
+        (!left && !ended).then_some(placed)
+    }
+
+    /// What a reference, made at a time, means now: a key stays, a name is followed.
+    pub(super) fn resolve(&self, group: &Ref, at: Stamp) -> Ref {
+        match group {
+            Ref::Key(_) => group.clone(),
+            Ref::Name(name) => self.follow(name, at).0,
+        }
+    }
+
+    /// Where a reference, made at a time, leads now.
+    pub(super) fn target(&self, group: &Ref, at: Stamp) -> Target {
+        match self.resolve(group, at) {
+            Ref::Name(name) => Target::ByName(name),
+            Ref::Key(key) => match (self.shown(&key), group) {
+                (Some(shown), Ref::Key(_)) => Target::ByKey(key, shown.clone()),
+                (Some(shown), Ref::Name(_)) => Target::ByName(shown.clone()),
+                (None, _) => Target::Unnamed(key),
+            },
+        }
+    }
+
+    /// The group that stands for the source itself.
+    pub(super) fn base(&self) -> Option<&Group> {
+        self.ledger
+            .base
+            .as_ref()
+            .and_then(|(_, key)| self.shown(key))
+    }
+
+    /// What a resolved group is called in the hierarchy.
+    pub(super) fn name_of(&self, group: &Ref) -> Option<Group> {
+        match group {
+            Ref::Name(name) => Some(name.clone()),
+            Ref::Key(key) => self.shown(key).cloned(),
+        }
+    }
+
+    /// Whether the claim of a record lives; `None` where there never was one.
+    pub(super) fn life(&self, record: &Record) -> Option<Life> {
+        let Record {
+            exists,
+            placed,
+            gone,
+        } = record;
+        let withdrawn = placed
+            .as_ref()
+            .and_then(|(mark, placement)| self.withdrawn(*mark, placement));
+        let placed_at = placed
+            .as_ref()
+            .filter(|_| withdrawn.is_none())
+            .map(|(mark, _)| *mark);
+        let Some(lives) = (*exists).max(placed_at) else {
+            // Never said to exist, or only as a member of what has since said all its members.
+            return gone
+                .map(|gone| gone.own.time)
+                .max(withdrawn)
+                .map(Life::Ended);
+        };
+        let complete = self.ledger.groups_complete_at();
+        let left_out = complete.filter(|complete| lives.carried.time < *complete);
+        let gone = gone.filter(|gone| *gone > lives).map(|gone| gone.own.time);
+        Some(gone.max(left_out).map_or(Life::Lives(lives), Life::Ended))
+    }
+
+    /// The record's placement, where nothing has ended it.
+    pub(super) fn placement<'r>(&self, record: &'r Record) -> Option<(Mark, &'r Placement)> {
+        let (mark, placement) = record.placed.as_ref()?;
+        let complete = self.ledger.groups_complete_at();
+        let ended = record.gone.is_some_and(|gone| gone > *mark)
+            || complete.is_some_and(|complete| mark.carried.time < complete)
+            || self.withdrawn(*mark, placement).is_some();
+        (!ended).then_some((*mark, placement))
+    }
+
+    /// The next change of the name of the group that bears `name` at `after`, if there is one.
+    pub(super) fn next_name(&self, name: &Group, after: Stamp) -> Option<(Stamp, Group)> {
+        match self.step(name, after) {
+            Step::Stays => None,
+            Step::Renamed(at, to) => Some((at, to)),
+            Step::Bound(key) => {
+                let names = self.id_names.get(key)?;
+                names
+                    .iter()
+                    .find(|(at, to)| *at > after && to != name)
+                    .cloned()
+            }
+        }
+    }
+
+    /// Every name that a group of this name bore besides, or was given.
+    pub(super) fn names_led_to(&self, name: &Group) -> Vec<Group> {
+        let renamed = self
+            .renames
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(|(_, to)| to.clone());
+        let bearers = self.bearers.get(name).into_iter().flatten();
+        let others = bearers.filter_map(|key| self.id_names.get(key)).flatten();
+        let others = others.map(|(_, group)| group.clone());
+        renamed
+            .chain(others)
+            .chain(self.numbered_name(name).cloned())
+            .collect()
+    }
+
+    /// The present name of the id that is shown as `name`, with its key behind it.
+    pub(super) fn numbered_name(&self, name: &Group) -> Option<&Group> {
+        if !self.numbered {
+            return None;
+        }
+        let (stem, rest) = name.name.as_str().rsplit_once(" (")?;
+        let key = Key::new(rest.strip_suffix(')')?).ok()?;
+        let bore =
+            self.id_names.get(&key)?.iter().any(|(_, group)| {
+                group.group_type == name.group_type && group.name.as_str() == stem
+            });
+        if bore { self.shown(&key) } else { None }
+    }
+
+    fn shown(&self, key: &Key) -> Option<&Group> {
+        self.shown.get(key)
+    }
+
+    fn learn_names(&mut self) {
+        for (key, record) in &self.ledger.ids {
+            if record.names.is_empty() {
+                continue;
+            }
+            for (_, group) in record.names.keys() {
+                self.bearers.entry(group.clone()).or_default().insert(key);
+            }
+            self.id_names
+                .insert(key, record.names.keys().cloned().collect());
+        }
+    }
+
+    /// Renames by name, in their order: of a name that an id bears, the id is renamed.
+    fn learn_renames(&mut self) {
+        let mut renames: Vec<(Stamp, &'a Group, Group)> = Vec::new();
+        for (from, record) in &self.ledger.names {
+            for (at, saying) in record.said.keys() {
+                if let NamedSaying::Renamed(to) = saying {
+                    renames.push((*at, from, Group::new(to.clone(), from.group_type.clone())));
+                }
+            }
+        }
+        renames.sort();
+        for (at, from, to) in renames {
+            match self.bearer(from, at) {
+                Some(key) => {
+                    self.renamed_ids.insert((from.clone(), at), key);
+                    self.bearers.entry(to.clone()).or_default().insert(key);
+                    let names = self.id_names.entry(key).or_default();
+                    let after = names.partition_point(|(known, _)| *known <= at);
+                    names.insert(after, (at, to));
+                }
+                None => self.renames.entry(from).or_default().push((at, to)),
+            }
+        }
+    }
+
+    fn fill_records(&mut self) {
+        let mut records: BTreeMap<Ref, Record> = BTreeMap::new();
+        for (key, said) in &self.ledger.ids {
+            let record = records.entry(Ref::Key(key.clone())).or_default();
+            record.exists = said.exists.as_ref().map(|said| Mark::of(said.at));
+            record.gone = said.gone.as_ref().map(|said| Mark::of(said.at));
+            record.placed = said
+                .placed
+                .as_ref()
+                .map(|said| (Mark::of(said.at), said.what.clone()));
+        }
+        for (group, said) in &self.ledger.names {
+            for (at, saying) in said.said.keys() {
+                let (target, carried) = self.subject_since(group, *at, saying);
+                records
+                    .entry(target)
+                    .or_default()
+                    .say(Mark { carried, own: *at }, saying);
+            }
+        }
+        self.records = records;
+    }
+
+    /// What a saying by name is about, and since when it is carried there.
+    fn subject_since(&self, name: &Group, at: Stamp, saying: &NamedSaying) -> (Ref, Stamp) {
+        match saying {
+            NamedSaying::Renamed(to) => match self.bearer_renamed(name, at) {
+                Some(key) => (Ref::Key(key.clone()), at),
+                None => self.follow(&Group::new(to.clone(), name.group_type.clone()), at),
+            },
+            NamedSaying::Exists(_) | NamedSaying::Member(_) | NamedSaying::Gone => {
+                self.follow(name, at)
+            }
+        }
+    }
+
+    /// The id that a rename by name, of this time, was found to rename.
+    fn bearer_renamed(&self, from: &Group, at: Stamp) -> Option<&'a Key> {
+        self.renamed_ids.get(&(from.clone(), at)).copied()
+    }
+
+    fn name_ids(&mut self) {
+        let mut shown: HashMap<&'a Key, Group> = HashMap::new();
+        let mut by_name: BTreeMap<&Group, Vec<&'a Key>> = BTreeMap::new();
+        for (key, names) in &self.id_names {
+            if let Some((_, name)) = names.last() {
+                by_name.entry(name).or_default().push(key);
+            }
+        }
+        let mut shared = BTreeSet::new();
+        for (name, mut keys) in by_name {
+            if self.numbered {
+                let lives = |key: &Key| {
+                    let record = self.records.get(&Ref::Key(key.clone()));
+                    matches!(
+                        record.and_then(|record| self.life(record)),
+                        Some(Life::Lives(_))
+                    )
+                };
+                keys.sort_by_cached_key(|key| (!lives(key), key.rank()));
+                if keys.iter().filter(|key| lives(key)).count() > 1 {
+                    shared.insert(name.clone());
+                }
+                for key in keys.split_off(1) {
+                    let numbered = Group::new(name.name.numbered(key), name.group_type.clone());
+                    shown.insert(key, numbered);
+                }
+            }
+            shown.extend(keys.into_iter().map(|key| (key, name.clone())));
+        }
+        self.shown = shown;
+        self.shared_names = shared;
+    }
+
+    /// What a name, said at a time, means now, and since when it is carried there.
+    fn follow(&self, name: &Group, at: Stamp) -> (Ref, Stamp) {
+        let (mut name, mut at) = (name.clone(), at);
+        loop {
+            match self.step(&name, at) {
+                Step::Stays => return (Ref::Name(name), at),
+                Step::Bound(key) => return (Ref::Key(key.clone()), at),
+                Step::Renamed(later, to) => (name, at) = (to, later),
+            }
+        }
+    }
+
+    fn step(&self, name: &Group, at: Stamp) -> Step<'a> {
+        if let Some(key) = self.bearer(name, at) {
+            return Step::Bound(key);
+        }
+        let rename = self
+            .renames
+            .get(name)
+            .and_then(|renames| renames.iter().find(|(later, _)| *later > at));
+        match (rename, self.first_to_bear(name)) {
+            (Some((later, to)), Some((first, _))) if *later < first => {
+                Step::Renamed(*later, to.clone())
+            }
+            (_, Some((first, key))) if first > at => Step::Bound(key),
+            (Some((later, to)), _) => Step::Renamed(*later, to.clone()),
+            (None, _) => Step::Stays,
+        }
+    }
+
+    /// The id that bore a name at a time: of several the one that took it last, then the lowest.
+    fn bearer(&self, name: &Group, at: Stamp) -> Option<&'a Key> {
+        let bearers = self.bearers.get(name)?;
+        let mut best: Option<(Stamp, &'a Key)> = None;
+        for key in bearers {
+            let names = self.id_names.get(key)?;
+            let until = names.partition_point(|(known, _)| *known <= at);
+            let Some((since, _)) = names.get(until.wrapping_sub(1)).filter(|(_, n)| n == name)
+            else {
+                continue;
+            };
+            if best.is_none_or(|(known, lowest)| {
+                *since > known || (*since == known && key.rank() < lowest.rank())
+            }) {
+                best = Some((*since, key));
+            }
+        }
+        best.map(|(_, key)| key)
+    }
+
+    /// The id whose first known name this is: it bore it before we heard of it, too.
+    fn first_to_bear(&self, name: &Group) -> Option<(Stamp, &'a Key)> {
+        let bearers = self.bearers.get(name)?;
+        bearers
+            .iter()
+            .filter_map(|key| {
+                let (first, group) = self.id_names.get(key)?.first()?;
+                (group == name).then_some((*first, *key))
+            })
+            .min_by_key(|(first, key)| (*first, key.rank()))
+    }
+
+    /// When the parent of a placement said all its children, if that was after the placement.
+    fn withdrawn(&self, mark: Mark, placement: &Placement) -> Option<Timestamp> {
+        match placement {
+            Placement::Top => None,
+            Placement::Under(parent) => {
+                let scope = LedgerScope::ChildrenOf(parent.clone());
+                let (complete, _) = self.ledger.snapshots.get(&scope)?;
+                (mark.carried.time < *complete).then_some(*complete)
+            }
+        }
+    }
+}
+
+enum Step<'a> {
+    /// The name is borne by no id and is not renamed any more.
+    Stays,
+    /// The group of the name is renamed then.
+    Renamed(Stamp, Group),
+    /// The name is this id's.
+    Bound(&'a Key),
+}
