@@ -86,21 +86,39 @@ pub struct Secrets {
 impl Secrets {
     /// Nothing is fetched before it is needed.
     pub fn new(home: SecretsHome, max_age: Duration, clock: Clock) -> Self {
-        Self { home, _max_age: max_age, _clock: clock }
+        Self {
+            home,
+            _max_age: max_age,
+            _clock: clock,
+        }
     }
 
     /// The current version; from the cache while it is young enough; a stale one while the manager is down.
     pub async fn current(&self, id: &str) -> Result<Secret, SecretsError> {
         let SecretsHome::File(path) = &self.home else {
-            return Err(SecretsError::Unavailable { id: id.to_owned(), reason: "skeleton".to_owned() });
+            return Err(SecretsError::Unavailable {
+                id: id.to_owned(),
+                reason: "skeleton".to_owned(),
+            });
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| SecretsError::Unavailable { id: id.to_owned(), reason: e.to_string() })?;
-        let all: HashMap<String, serde_json::Value> = serde_json::from_str(&text)
-            .map_err(|_| SecretsError::Unusable { id: id.to_owned(), reason: "no JSON".to_owned() })?;
-        let value = all.get(id).ok_or_else(|| SecretsError::Unusable { id: id.to_owned(), reason: "not there".to_owned() })?;
+        let text = std::fs::read_to_string(path).map_err(|e| SecretsError::Unavailable {
+            id: id.to_owned(),
+            reason: e.to_string(),
+        })?;
+        let all: HashMap<String, serde_json::Value> =
+            serde_json::from_str(&text).map_err(|_| SecretsError::Unusable {
+                id: id.to_owned(),
+                reason: "no JSON".to_owned(),
+            })?;
+        let value = all.get(id).ok_or_else(|| SecretsError::Unusable {
+            id: id.to_owned(),
+            reason: "not there".to_owned(),
+        })?;
         let text = value.to_string();
-        Ok(Secret { version: format!("{}", text.len()).into(), text: Arc::new(text.into()) })
+        Ok(Secret {
+            version: format!("{}", text.len()).into(),
+            text: Arc::new(text.into()),
+        })
     }
 
     /// The current version after `refused` was refused by whom it is for: fetched again, once, unless

@@ -101,7 +101,9 @@ impl S3 {
 }
 
 fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
-    inner.lock().expect("no test panics while it holds the lock")
+    inner
+        .lock()
+        .expect("no test panics while it holds the lock")
 }
 
 async fn object(

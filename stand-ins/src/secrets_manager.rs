@@ -171,7 +171,9 @@ impl SecretsManager {
 }
 
 fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
-    inner.lock().expect("no test panics while it holds the lock")
+    inner
+        .lock()
+        .expect("no test panics while it holds the lock")
 }
 
 /// The stage must be said, though the real service has a default: moto, against which the bridge is
@@ -209,7 +211,11 @@ async fn call(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> 
         let standing = inner.standing_faults.get(&asked.version_stage).cloned();
         inner.faults.pop_front().or(standing)
     };
-    let _through = shared.gate.acquire().await.expect("the gate is never closed");
+    let _through = shared
+        .gate
+        .acquire()
+        .await
+        .expect("the gate is never closed");
     match fault {
         None => answer(&lock(&shared.inner), &asked),
         Some(Fault::Error(status, code)) => refuse(status, code),
