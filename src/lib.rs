@@ -1,6 +1,8 @@
 //! Bridge from HR systems to Calven.
 
+pub mod config;
 pub mod http;
 pub mod secrets;
+pub mod sources;
 pub mod store;
 pub mod timestamp;
