@@ -165,9 +165,10 @@ impl Secrets {
     }
 
     /// The current version after `refused` was refused by whom it is for: fetched again, once, unless
-    /// somebody else has done so meanwhile.
+    /// somebody else has done so meanwhile. After a signature that did not verify, too: a sender may
+    /// have been given the new secret before the cached one was old.
     ///
-    /// Within [five seconds](PAUSE) of such a fetch its outcome is given again, so the answer may be
+    /// Within five seconds of such a fetch its outcome is given again, so the answer may be
     /// the refused version: then there is no newer one.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ use super::{BoxFuture, Loaded, S3Location, StateStore, StoreError, Swap, Tag};
 /// AWS's variables that say where S3 is and who asks, and what `object_store` calls them.
 ///
 /// Not every `AWS_*` variable that `object_store` knows: some of its own would switch off what the
-/// swap stands on.
+/// swap stands on. It reads no profiles (`AWS_PROFILE`, `~/.aws`).
 const VARIABLES: [(&str, AmazonS3ConfigKey); 14] = [
     ("AWS_ACCESS_KEY_ID", AmazonS3ConfigKey::AccessKeyId),
     ("AWS_SECRET_ACCESS_KEY", AmazonS3ConfigKey::SecretAccessKey),

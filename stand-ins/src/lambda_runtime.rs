@@ -228,3 +228,6 @@ fn refuse(status: StatusCode, message: &str) -> (StatusCode, String) {
     let body = json!({"errorType": "InvalidRequest", "errorMessage": message});
     (status, body.to_string())
 }
+
+#[cfg(test)]
+mod tests;

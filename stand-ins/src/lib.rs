@@ -4,7 +4,6 @@
 //! service would refuse, so that a test which passes here says something about the real one.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     reason = "a stand-in that cannot go on has found a bug in a test, and a panic shows where"
 )]

@@ -210,7 +210,7 @@ fn answer(
     }
 }
 
-/// As S3 says, an ETag may or may not be an MD5 of the content; here it is not.
+/// As S3 says, an `ETag` may or may not be an MD5 of the content; here it is not.
 fn etag(bytes: &Bytes) -> String {
     let digest = hex::encode(Sha256::digest(bytes));
     format!("\"{}\"", digest.get(..32).expect("64 digits"))

@@ -1,4 +1,4 @@
-//! A strict stand-in for AWS Secrets Manager's GetSecretValue.
+//! A strict stand-in for AWS Secrets Manager's `GetSecretValue`.
 //!
 //! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::{Invoked, LambdaRuntime};
 use serde_json::{Value, json};
-use stand_ins::lambda_runtime::{Invoked, LambdaRuntime};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
