@@ -1,18 +1,43 @@
-//! SKELETON: public signatures are fixed; insides are to be written.
+//! The secrets: fetched when first needed, cached, fetched again when refused, and a stale one used
+//! while AWS Secrets Manager is down.
+//!
+//! Everything here that can be printed is redacted, and no error quotes a content.
+//!
+//! Versions: <https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html#term_version>.
 
-use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+mod cache;
+mod fetch;
+mod source_secret;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasher, RandomState},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::timestamp::Clock;
 
+use self::{cache::Cached, fetch::Stage};
+
+pub use self::{fetch::secrets_manager_client, source_secret::SourceSecret};
+
+/// After a fetch that failed, or that a refusal forced, so long nothing is fetched again while there
+/// is something to serve: neither a manager that is down nor one that is well shall be hammered.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// Where secrets come from.
 #[derive(Clone, Debug)]
 pub enum SecretsHome {
-    /// AWS Secrets Manager.
+    /// AWS Secrets Manager, best asked by a [`secrets_manager_client`].
     SecretsManager(aws_sdk_secretsmanager::Client),
-    /// A JSON file `{"secret id": {…}}`.
+    /// A JSON file `{"secret id": {…}}`; `"secret id@AWSPREVIOUS"` holds a previous version, to try a
+    /// rotation locally.
     File(PathBuf),
 }
 
@@ -36,16 +61,17 @@ impl Secret {
     }
 
     /// Reads the JSON; the error never quotes the content.
+    ///
+    /// # Errors
+    /// [`SecretsError::Unusable`] where the content is not of this shape.
     pub fn parse<T: DeserializeOwned>(&self, id: &str) -> Result<T, SecretsError> {
-        serde_json::from_str(self.text.expose_secret()).map_err(|_| SecretsError::Unusable {
-            id: id.to_owned(),
-            reason: "its shape is not one that is known".to_owned(),
-        })
+        serde_json::from_str(self.text.expose_secret())
+            .map_err(|_| SecretsError::unusable(id, "its shape is not one that is known"))
     }
 }
 
 /// Why a secret could not be had.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SecretsError {
     /// Must be mended by somebody.
     #[error("secret {id}: {reason}")]
@@ -73,14 +99,44 @@ impl SecretsError {
             Self::Unavailable { .. } => true,
         }
     }
+
+    fn unusable(id: &str, reason: impl Into<String>) -> Self {
+        Self::Unusable {
+            id: id.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    fn unavailable(id: &str, reason: impl Into<String>) -> Self {
+        Self::Unavailable {
+            id: id.to_owned(),
+            reason: reason.into(),
+        }
+    }
 }
 
 /// The secrets, cached.
 #[derive(Debug)]
 pub struct Secrets {
     home: SecretsHome,
-    _max_age: Duration,
-    _clock: Clock,
+    max_age: Duration,
+    clock: Clock,
+    marker: RandomState,
+    entries: Mutex<HashMap<String, Arc<Entry>>>,
+}
+
+/// What is cached of one secret. Each has its own lock, so no secret waits for another's fetch.
+#[derive(Debug)]
+struct Entry {
+    current: Cached<Secret>,
+    previous: Cached<Previous>,
+}
+
+/// The previous version, if there is one, as of a certain current version.
+#[derive(Clone, Debug)]
+struct Previous {
+    secret: Option<Secret>,
+    current_version: Arc<str>,
 }
 
 impl Secrets {
@@ -88,48 +144,113 @@ impl Secrets {
     pub fn new(home: SecretsHome, max_age: Duration, clock: Clock) -> Self {
         Self {
             home,
-            _max_age: max_age,
-            _clock: clock,
+            max_age,
+            clock,
+            marker: RandomState::new(),
+            entries: Mutex::default(),
         }
     }
 
     /// The current version; from the cache while it is young enough; a stale one while the manager is down.
+    ///
+    /// # Errors
+    /// [`SecretsError`] where it must be mended, or cannot be fetched and never was.
     pub async fn current(&self, id: &str) -> Result<Secret, SecretsError> {
-        let SecretsHome::File(path) = &self.home else {
-            return Err(SecretsError::Unavailable {
-                id: id.to_owned(),
-                reason: "skeleton".to_owned(),
-            });
-        };
-        let text = std::fs::read_to_string(path).map_err(|e| SecretsError::Unavailable {
-            id: id.to_owned(),
-            reason: e.to_string(),
-        })?;
-        let all: HashMap<String, serde_json::Value> =
-            serde_json::from_str(&text).map_err(|_| SecretsError::Unusable {
-                id: id.to_owned(),
-                reason: "no JSON".to_owned(),
-            })?;
-        let value = all.get(id).ok_or_else(|| SecretsError::Unusable {
-            id: id.to_owned(),
-            reason: "not there".to_owned(),
-        })?;
-        let text = value.to_string();
-        Ok(Secret {
-            version: format!("{}", text.len()).into(),
-            text: Arc::new(text.into()),
-        })
+        let entry = self.entry(id);
+        let young = |_: &Secret, age: Duration| age < self.max_age;
+        entry
+            .current
+            .get(id, &self.clock, young, self.fetch_current(id))
+            .await
     }
 
     /// The current version after `refused` was refused by whom it is for: fetched again, once, unless
-    /// somebody else has done so meanwhile.
+    /// somebody else has done so meanwhile. After a signature that did not verify, too: a sender may
+    /// have been given the new secret before the cached one was old.
+    ///
+    /// Within five seconds of such a fetch its outcome is given again, so the answer may be
+    /// the refused version: then there is no newer one.
+    ///
+    /// # Errors
+    /// [`SecretsError`] where the fetch fails: what was refused is not served as a stale one.
     pub async fn renewed(&self, id: &str, refused: &Secret) -> Result<Secret, SecretsError> {
-        let _ = refused;
-        self.current(id).await
+        let entry = self.entry(id);
+        let other = |held: &Secret| held.version != refused.version;
+        entry
+            .current
+            .renew(&self.clock, other, self.fetch_current(id))
+            .await
     }
 
     /// Every version that a sender may sign with while its secret rotates: AWSCURRENT, then AWSPREVIOUS.
+    ///
+    /// A previous version that is missing, or cannot be had, is left out.
+    ///
+    /// # Errors
+    /// Those of [`Self::current`].
     pub async fn verifying(&self, id: &str) -> Result<Vec<Secret>, SecretsError> {
-        Ok(vec![self.current(id).await?])
+        let current = self.current(id).await?;
+        let entry = self.entry(id);
+        // Once the current version has changed, the previous one has too.
+        let young = |held: &Previous, age: Duration| {
+            age < self.max_age && held.current_version == current.version
+        };
+        let fetch = async {
+            Ok(Previous {
+                secret: self.fetch(id, Stage::Previous).await?,
+                current_version: Arc::clone(&current.version),
+            })
+        };
+        let previous = match entry.previous.get(id, &self.clock, young, fetch).await {
+            Ok(previous) => previous.secret,
+            Err(error) => {
+                tracing::warn!(secret_id = id, %error, "the previous version of a secret is left out");
+                None
+            }
+        };
+        let previous = previous.filter(|previous| previous.version != current.version);
+        Ok([Some(current), previous].into_iter().flatten().collect())
+    }
+
+    fn entry(&self, id: &str) -> Arc<Entry> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.entry(id.to_owned()).or_insert_with(|| {
+            Arc::new(Entry {
+                current: Cached::new(Duration::ZERO),
+                // One can do without it, so it pauses even while there is nothing to serve.
+                previous: Cached::new(PAUSE),
+            })
+        });
+        Arc::clone(entry)
+    }
+
+    async fn fetch_current(&self, id: &str) -> Result<Secret, SecretsError> {
+        self.fetch(id, Stage::Current).await?.ok_or_else(|| {
+            SecretsError::unusable(id, "there is no such secret, or no current version")
+        })
+    }
+
+    /// The version at this stage; `None` where there is none.
+    async fn fetch(&self, id: &str, stage: Stage) -> Result<Option<Secret>, SecretsError> {
+        let fetched = match &self.home {
+            SecretsHome::SecretsManager(client) => fetch::from_manager(client, id, stage).await?,
+            SecretsHome::File(path) => fetch::from_file(path, id, stage).await?,
+        };
+        let Some((text, version)) = fetched else {
+            return Ok(None);
+        };
+        if text.trim().is_empty() {
+            return Err(SecretsError::unusable(id, "it is empty"));
+        }
+        // Keyed by a number of this process: a marker is printed, and must give no hash to guess from.
+        let version =
+            version.unwrap_or_else(|| format!("{:016x}", self.marker.hash_one(text.as_str())));
+        Ok(Some(Secret {
+            text: Arc::new(text.into()),
+            version: version.into(),
+        }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! What proves that a webhook comes from the source it names.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{Secret, SecretsError};
+
+/// The secret of a source, in one of the shapes that it may have.
+///
+/// Other keys beside these are let be: vendors' consoles export more than is needed.
+#[derive(Clone, Debug)]
+pub enum SourceSecret {
+    /// `{"signingSecret": "…"}`, or a list under `signingSecrets`: one or more, each of which may sign.
+    Signing(Vec<SecretString>),
+    /// `{"token": "…"}`: sent with each webhook.
+    Token(SecretString),
+    /// `{"username": "…", "password": "…"}`: sent with each webhook by HTTP Basic.
+    Basic {
+        /// The name, in the clear.
+        username: String,
+        /// The password.
+        password: SecretString,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Raw {
+    signing_secret: Option<String>,
+    signing_secrets: Option<Vec<String>>,
+    token: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+}
+
+impl SourceSecret {
+    /// Reads a source's secret.
+    ///
+    /// # Errors
+    /// [`SecretsError::Unusable`], which names the accepted shapes, where the content has none of
+    /// them, or two at once, or an empty value.
+    pub fn parse(secret: &Secret, id: &str) -> Result<Self, SecretsError> {
+        let unusable = || {
+            SecretsError::unusable(
+                id,
+                "it must have exactly one of these shapes, no value empty: \
+                 {\"signingSecret\": \"…\"} or {\"signingSecrets\": [\"…\"]}, {\"token\": \"…\"}, \
+                 {\"username\": \"…\", \"password\": \"…\"}",
+            )
+        };
+        let Raw {
+            signing_secret,
+            signing_secrets,
+            token,
+            username,
+            password,
+        } = secret.parse(id).map_err(|_| unusable())?;
+        let signing: Vec<String> = signing_secret
+            .into_iter()
+            .chain(signing_secrets.into_iter().flatten())
+            .collect();
+        let given = [
+            signing.as_slice(),
+            token.as_slice(),
+            username.as_slice(),
+            password.as_slice(),
+        ];
+        if given.into_iter().flatten().any(String::is_empty) {
+            return Err(unusable());
+        }
+        match (signing.is_empty(), token, username, password) {
+            (false, None, None, None) => Ok(Self::Signing(
+                signing.into_iter().map(SecretString::from).collect(),
+            )),
+            (true, Some(token), None, None) => Ok(Self::Token(token.into())),
+            (true, None, Some(username), Some(password)) => Ok(Self::Basic {
+                username,
+                password: password.into(),
+            }),
+            _ => Err(unusable()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<SourceSecret, SecretsError> {
+        let secret = Secret {
+            text: Arc::new(text.to_owned().into()),
+            version: "1".into(),
+        };
+        SourceSecret::parse(&secret, "hris/acme")
+    }
+
+    #[test]
+    fn one_signing_secret_and_a_list_are_the_same_shape() {
+        for (text, expected) in [
+            (r#"{"signingSecret":"a"}"#, vec!["a"]),
+            (r#"{"signingSecrets":["a","b"]}"#, vec!["a", "b"]),
+            (
+                r#"{"signingSecret":"a","signingSecrets":["b"]}"#,
+                vec!["a", "b"],
+            ),
+        ] {
+            let Ok(SourceSecret::Signing(secrets)) = parse(text) else {
+                panic!("{text}");
+            };
+            let secrets: Vec<_> = secrets.iter().map(ExposeSecret::expose_secret).collect();
+            assert_eq!(secrets, expected);
+        }
+    }
+
+    #[test]
+    fn a_token_and_a_password_are_read_though_other_keys_stand_beside_them() {
+        assert!(matches!(
+            parse(r#"{"token":"t","note":7}"#),
+            Ok(SourceSecret::Token(token)) if token.expose_secret() == "t"
+        ));
+        assert!(matches!(
+            parse(r#"{"username":"u","password":"p","url":null}"#),
+            Ok(SourceSecret::Basic { username, password })
+                if username == "u" && password.expose_secret() == "p"
+        ));
+    }
+
+    #[test]
+    fn any_other_content_is_refused_with_the_shapes_and_without_the_content() {
+        for text in [
+            "",
+            "null",
+            "{}",
+            r#""hunter2""#,
+            r#"{"password":"hunter2"}"#,
+            r#"{"token":""}"#,
+            r#"{"signingSecrets":[]}"#,
+            r#"{"signingSecrets":["hunter2",""]}"#,
+            r#"{"token":"hunter2","signingSecret":"hunter2"}"#,
+        ] {
+            let error = parse(text).unwrap_err();
+            let words = error.to_string();
+            assert!(!error.is_transient());
+            assert!(
+                words.contains("hris/acme") && words.contains("signingSecrets"),
+                "{words}"
+            );
+            assert!(!words.contains("hunter2"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_printed_source_secret_shows_no_secret() {
+        let secret = parse(r#"{"username":"u","password":"hunter2"}"#).unwrap();
+        assert!(!format!("{secret:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,3 @@
+//! The senders that are known.
+
+pub mod config;

@@ -1,0 +1,286 @@
+//! The state in an S3 object, swapped by S3's conditional writes.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>: `If-None-Match: *`
+//! creates, `If-Match` with the `ETag` replaces, 412 is a lost race, 409 a race that S3 gave up.
+//!
+//! `object_store` repeats a PUT that was answered 5xx. Where the first one had landed all the same, the
+//! repeated one is answered 412, and this module says [`Swap::Lost`]: its caller loads again, finds its
+//! own document and goes on from there. [`Swap::Won`] is said after a 2xx only.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use object_store::{
+    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+    UpdateVersion,
+    aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut},
+    client::{HttpClient, HttpConnector, HttpError},
+    path::Path,
+};
+
+use crate::http::BaseUrl;
+
+use super::{BoxFuture, Loaded, S3Location, StateStore, StoreError, Swap, Tag};
+
+/// AWS's variables that say where S3 is and who asks, and what `object_store` calls them.
+///
+/// Not every `AWS_*` variable that `object_store` knows: some of its own would switch off what the
+/// swap stands on. It reads no profiles (`AWS_PROFILE`, `~/.aws`).
+const VARIABLES: [(&str, AmazonS3ConfigKey); 14] = [
+    ("AWS_ACCESS_KEY_ID", AmazonS3ConfigKey::AccessKeyId),
+    ("AWS_SECRET_ACCESS_KEY", AmazonS3ConfigKey::SecretAccessKey),
+    ("AWS_SESSION_TOKEN", AmazonS3ConfigKey::Token),
+    ("AWS_REGION", AmazonS3ConfigKey::Region),
+    ("AWS_DEFAULT_REGION", AmazonS3ConfigKey::DefaultRegion),
+    (ENDPOINT, AmazonS3ConfigKey::Endpoint),
+    (S3_ENDPOINT, AmazonS3ConfigKey::S3Endpoint),
+    ("AWS_ENDPOINT_URL_STS", AmazonS3ConfigKey::StsEndpoint),
+    (
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        AmazonS3ConfigKey::WebIdentityTokenFile,
+    ),
+    ("AWS_ROLE_ARN", AmazonS3ConfigKey::RoleArn),
+    ("AWS_ROLE_SESSION_NAME", AmazonS3ConfigKey::RoleSessionName),
+    (
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
+    ),
+    (
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        AmazonS3ConfigKey::ContainerCredentialsFullUri,
+    ),
+    (
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        AmazonS3ConfigKey::ContainerAuthorizationTokenFile,
+    ),
+];
+
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+const S3_ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
+
+/// No new attempt is begun later than this after the first, whatever the call's timeout.
+const LONGEST_RETRYING: Duration = Duration::from_secs(3);
+
+/// One object, swapped by its `ETag`.
+pub struct S3Store {
+    s3: AmazonS3,
+    path: Path,
+    home: String,
+    timeout: Duration,
+}
+
+impl S3Store {
+    /// Over `http`, as AWS's variables say; `timeout` bounds each call, retries included.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] where no region is given, credentials come by halves, or an endpoint
+    /// is neither https nor on a loopback host.
+    pub fn new(
+        location: &S3Location,
+        http: &reqwest::Client,
+        aws: &dyn Fn(&str) -> Option<String>,
+        timeout: Duration,
+    ) -> Result<Self, StoreError> {
+        let home = location.to_string();
+        let unusable = |reason: String| StoreError::Unusable {
+            home: home.clone(),
+            reason,
+        };
+        let mut builder = AmazonS3Builder::new();
+        for (name, key) in VARIABLES {
+            if let Some(value) = aws(name).filter(|value| !value.is_empty()) {
+                if name == ENDPOINT || name == S3_ENDPOINT {
+                    BaseUrl::parse(&value).map_err(|error| unusable(format!("{name} {error}")))?;
+                }
+                builder = builder.with_config(key, value);
+            }
+        }
+        if builder
+            .get_config_value(&AmazonS3ConfigKey::Region)
+            .is_none()
+        {
+            return Err(unusable("AWS_REGION is not set".to_owned()));
+        }
+        let s3 = builder
+            .with_bucket_name(location.bucket())
+            .with_conditional_put(S3ConditionalPut::ETagMatch)
+            .with_http_connector(Shared(http.clone()))
+            .with_allow_http(true) // The endpoint was checked above; the connector ignores this anyway.
+            .with_retry(RetryConfig {
+                backoff: BackoffConfig {
+                    init_backoff: Duration::from_millis(50),
+                    max_backoff: Duration::from_secs(1),
+                    base: 2.0,
+                },
+                max_retries: 4,
+                retry_timeout: LONGEST_RETRYING.min(timeout / 2),
+            })
+            .build()
+            .map_err(|error| unusable(error.to_string()))?;
+        let path = Path::parse(location.key()).map_err(|error| unusable(error.to_string()))?;
+        Ok(Self {
+            s3,
+            path,
+            home,
+            timeout,
+        })
+    }
+
+    async fn get(&self) -> Result<Option<Loaded>, StoreError> {
+        let found = match self.s3.get(&self.path).await {
+            Ok(found) => found,
+            // S3 answers 404 for a missing bucket too; taking that for an empty state would be fatal.
+            Err(object_store::Error::NotFound { source, .. })
+                if error_code(&source.to_string()) != Some("NoSuchBucket") =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(self.error(&error)),
+        };
+        let Some(etag) = found.meta.e_tag.clone() else {
+            return Err(self.unusable("the object has no ETag, so it cannot be swapped"));
+        };
+        let bytes = found.bytes().await.map_err(|error| self.error(&error))?;
+        Ok(Some(Loaded {
+            bytes: bytes.into(),
+            tag: Tag(etag),
+        }))
+    }
+
+    async fn put(&self, bytes: Vec<u8>, expected: Option<Tag>) -> Result<Swap, StoreError> {
+        let mode = match expected {
+            None => PutMode::Create,
+            Some(Tag(etag)) => PutMode::Update(UpdateVersion {
+                e_tag: Some(etag),
+                version: None,
+            }),
+        };
+        let options = PutOptions::from(mode);
+        match self.s3.put_opts(&self.path, bytes.into(), options).await {
+            Ok(put) => match put.e_tag {
+                Some(etag) => Ok(Swap::Won(Tag(etag))),
+                None => Err(self.unusable("S3 gave no ETag for what it stored")),
+            },
+            Err(object_store::Error::Precondition { source, .. })
+                if error_code(&source.to_string()) == Some("NoSuchBucket") =>
+            {
+                Err(self.unusable("NoSuchBucket"))
+            }
+            Err(
+                object_store::Error::Precondition { .. }
+                | object_store::Error::AlreadyExists { .. },
+            ) => Ok(Swap::Lost),
+            Err(error) => Err(self.error(&error)),
+        }
+    }
+
+    async fn bounded<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        tokio::time::timeout(self.timeout, call)
+            .await
+            .unwrap_or_else(|_| {
+                Err(StoreError::Unavailable {
+                    home: self.home.clone(),
+                    reason: format!("no answer within {:?}", self.timeout),
+                })
+            })
+    }
+
+    fn unusable(&self, reason: &str) -> StoreError {
+        StoreError::Unusable {
+            home: self.home.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Says status and S3's error code, or the transport's complaint; never a body or a header.
+    fn error(&self, error: &object_store::Error) -> StoreError {
+        let home = self.home.clone();
+        if let Some(transport) = transport_error(error) {
+            let reason = format!("the connection failed ({:?})", transport.kind());
+            return StoreError::Unavailable { home, reason };
+        }
+        let text = error.to_string();
+        let (status, code) = (status(&text), error_code(&text).unwrap_or("no error code"));
+        match status {
+            Some(status @ (408 | 429 | 500..)) => StoreError::Unavailable {
+                home,
+                reason: format!("answered {status} ({code})"),
+            },
+            Some(403) => StoreError::Unusable {
+                home,
+                reason: format!(
+                    "answered 403 ({code}); a role without s3:ListBucket is answered so too, where there is no object yet"
+                ),
+            },
+            Some(status) => StoreError::Unusable {
+                home,
+                reason: format!("answered {status} ({code})"),
+            },
+            // No answer and no connection: the credentials could not be fetched, or the answer made no sense.
+            None => StoreError::Unavailable {
+                home,
+                reason: "no answer that makes sense; are there credentials?".to_owned(),
+            },
+        }
+    }
+}
+
+fn transport_error(error: &object_store::Error) -> Option<&HttpError> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<HttpError>() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The HTTP status in an `object_store` error, which keeps it to itself but for its text.
+fn status(text: &str) -> Option<u16> {
+    let (_, rest) = text.split_once("status code: ")?;
+    rest.split(' ').next()?.trim_end_matches(':').parse().ok()
+}
+
+/// The code in an S3 error document.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+fn error_code(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    let plain = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric());
+    plain.then_some(code)
+}
+
+impl fmt::Debug for S3Store {
+    /// The address alone: the client holds credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "S3Store({})", self.home)
+    }
+}
+
+impl StateStore for S3Store {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Loaded>, StoreError>> {
+        Box::pin(self.bounded(self.get()))
+    }
+
+    fn swap(
+        &self,
+        bytes: Vec<u8>,
+        expected: Option<Tag>,
+    ) -> BoxFuture<'_, Result<Swap, StoreError>> {
+        Box::pin(self.bounded(self.put(bytes, expected)))
+    }
+}
+
+/// Gives `object_store` the client that is here already: parsing the trust store a second time would
+/// double the cold start.
+#[derive(Debug)]
+struct Shared(reqwest::Client);
+
+impl HttpConnector for Shared {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.0.clone()))
+    }
+}
