@@ -5,5 +5,6 @@ pub mod hierarchy;
 pub mod http;
 pub mod secrets;
 pub mod sources;
+pub mod state;
 pub mod store;
 pub mod timestamp;

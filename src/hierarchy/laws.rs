@@ -459,6 +459,8 @@ proptest! {
     fn an_export_taken_back_as_a_seed_changes_nothing(history in any_history(), rules in any_rules()) {
         let mut ledger = ledger_of(&history);
         let before = project(&ledger, None, &rules);
+        // A seed says where a group is whose parent was waited for, and so frees it.
+        prop_assume!(before.held.is_empty());
         let published = before.as_published();
         let rows = before.hierarchy.rows().map(|(group, parent)| Relationship {
             group: group.clone(),
