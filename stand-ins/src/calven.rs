@@ -1,0 +1,533 @@
+//! Calven: takes the complete hierarchy, and refuses what Calven's documentation says it refuses.
+//!
+//! Facts: apidocs.calven.com, "Submit group hierarchy relationships" (with and without Basic Auth),
+//! "Org Hierarchy Information Overview", "HMAC Authentication Overview", "Generate a token with an API
+//! key and client secret". The rules are written anew here, and share no code with the bridge.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt::Write as _,
+    io,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{ConnectInfo, State},
+    http::{HeaderMap, Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
+use sha2::Sha256;
+
+use crate::{
+    fault::{Fault, Faults},
+    server::{Connection, Server, locked},
+};
+
+const PUT_BEARER: &str = "/v1/directory/group-hierarchy-relationship";
+const PUT_BASIC: &str = "/v1/directory/group-hierarchy-relationship/basic";
+const TOKEN_HMAC: &str = "/v1/auth";
+const TOKEN_CLIENT_SECRET: &str = "/v1/auth/token";
+
+/// How far a signed token request's time may lie from ours; Calven documents no number.
+const TIMESTAMP_TOLERANCE_SECONDS: i64 = 300;
+
+/// One row of the payload; all four fields must be there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Row {
+    /// Name of the group.
+    pub group: String,
+    /// Type of the group.
+    pub group_type: String,
+    /// Name of its parent; null at the top.
+    #[serde(deserialize_with = "null_but_present")]
+    pub parent: Option<String>,
+    /// Type of its parent; null at the top.
+    #[serde(deserialize_with = "null_but_present")]
+    pub parent_type: Option<String>,
+}
+
+/// Serde takes a missing key for null unless the reading is spelled out.
+fn null_but_present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(value)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Payload {
+    group_relationships: Vec<Row>,
+}
+
+/// The one key that is accepted; the path must fit its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// A token is had by signing the key id and the time.
+    Hmac {
+        /// Id of the key.
+        api_key: String,
+        /// Its secret.
+        api_secret: String,
+    },
+    /// A token is had for the secret itself.
+    ClientSecret {
+        /// Id of the client.
+        client_id: String,
+        /// Its secret.
+        client_secret: String,
+    },
+    /// No token: every PUT carries the secret, on the path for it.
+    Basic {
+        /// Id of the key.
+        api_key: String,
+        /// Its secret.
+        api_secret: String,
+    },
+    /// No token request: this bearer token was handed over.
+    Jwt {
+        /// The token.
+        token: String,
+    },
+}
+
+/// Which requests a fault is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// The PUT of the hierarchy, on either path.
+    Put,
+    /// The request for a token, on either path.
+    Token,
+}
+
+/// A request as it came in.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Path, with the query if there was one.
+    pub path: String,
+    /// Headers by lower-case name.
+    pub headers: BTreeMap<String, String>,
+    /// The body's bytes.
+    pub body: Vec<u8>,
+}
+
+impl Received {
+    /// First word of the `Authorization` header: `Bearer`, `Basic`, or nothing.
+    pub fn auth_kind(&self) -> &str {
+        let header = self.headers.get("authorization").map_or("", String::as_str);
+        header.split(' ').next().unwrap_or("")
+    }
+}
+
+/// A running stand-in for Calven.
+#[derive(Debug)]
+pub struct CalvenStandIn {
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    now: Box<dyn Fn() -> i64 + Send + Sync>,
+    put_faults: Faults,
+    token_faults: Faults,
+    held: Mutex<Held>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("held", &self.held)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    credentials: Credentials,
+    token_lifetime_seconds: i64,
+    tokens_made: u64,
+    /// Tokens that are good, each with the second it ends.
+    tokens: HashMap<String, i64>,
+    rows: Option<Vec<Row>>,
+    puts: Vec<Received>,
+    token_requests: Vec<Received>,
+}
+
+impl CalvenStandIn {
+    /// Starts on a free port. `now` gives seconds since 1970.
+    ///
+    /// # Errors
+    /// Where no port is free.
+    pub async fn start(
+        credentials: Credentials,
+        now: impl Fn() -> i64 + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::start_on(0, credentials, now).await
+    }
+
+    /// Starts on the given port.
+    ///
+    /// # Errors
+    /// Where the port is taken.
+    pub async fn start_on(
+        port: u16,
+        credentials: Credentials,
+        now: impl Fn() -> i64 + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            now: Box::new(now),
+            put_faults: Faults::default(),
+            token_faults: Faults::default(),
+            held: Mutex::new(Held {
+                credentials,
+                token_lifetime_seconds: 3600,
+                tokens_made: 0,
+                tokens: HashMap::new(),
+                rows: None,
+                puts: Vec::new(),
+                token_requests: Vec::new(),
+            }),
+        });
+        let router = Router::new()
+            .fallback(receive)
+            .with_state(Arc::clone(&shared));
+        let server = Server::start(port, router).await?;
+        Ok(Self { server, shared })
+    }
+
+    /// Base URL, without a slash at the end.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// What Calven holds; `None` before the first PUT that was taken.
+    pub fn rows(&self) -> Option<Vec<Row>> {
+        locked(&self.shared.held).rows.clone()
+    }
+
+    /// Every PUT that came, taken or not, oldest first.
+    pub fn puts(&self) -> Vec<Received> {
+        locked(&self.shared.held).puts.clone()
+    }
+
+    /// Every request for a token that came, granted or not, oldest first.
+    pub fn token_requests(&self) -> Vec<Received> {
+        locked(&self.shared.held).token_requests.clone()
+    }
+
+    /// Orders a fault for the next request to `endpoint` that has none yet.
+    pub fn fail_next(&self, endpoint: Endpoint, fault: Fault) {
+        match endpoint {
+            Endpoint::Put => self.shared.put_faults.push(fault),
+            Endpoint::Token => self.shared.token_faults.push(fault),
+        }
+    }
+
+    /// From now on only these credentials are accepted; tokens that were issued stay good.
+    pub fn rotate(&self, credentials: Credentials) {
+        locked(&self.shared.held).credentials = credentials;
+    }
+
+    /// Ends every token that was issued.
+    pub fn revoke_tokens(&self) {
+        locked(&self.shared.held).tokens.clear();
+    }
+
+    /// How long the tokens live that are issued from now on; 3600 seconds until this is called.
+    pub fn set_token_lifetime(&self, seconds: i64) {
+        locked(&self.shared.held).token_lifetime_seconds = seconds;
+    }
+
+    /// Refuses connections until [`come_back`](Self::come_back).
+    pub async fn go_down(&self) {
+        self.server.go_down().await;
+    }
+
+    /// Is there again, on the same port, with all that it held.
+    ///
+    /// # Errors
+    /// Where somebody else has taken the port meanwhile.
+    pub async fn come_back(&self) -> io::Result<()> {
+        self.server.come_back().await
+    }
+
+    /// What Calven holds as an indented tree, one `Name [Type]` a line, children under their parent and
+    /// siblings in order of name and type.
+    pub fn tree(&self) -> String {
+        tree(self.rows().as_deref().unwrap_or_default())
+    }
+}
+
+/// Renders rows as [`CalvenStandIn::tree`] does.
+pub fn tree(rows: &[Row]) -> String {
+    let mut children: BTreeMap<Option<Group<'_>>, BTreeSet<Group<'_>>> = BTreeMap::new();
+    let groups: BTreeSet<Group<'_>> = rows.iter().map(group).collect();
+    for row in rows {
+        children.entry(parent(row)).or_default().insert(group(row));
+        // Calven does not ask for a row of the parent's own; the tree must show it all the same.
+        if let Some(parent) = parent(row).filter(|parent| !groups.contains(parent)) {
+            children.entry(None).or_default().insert(parent);
+        }
+    }
+    let mut text = String::new();
+    let mut pending: Vec<(usize, Group<'_>)> = Vec::new();
+    let below = |depth, of: Option<Group<'_>>, pending: &mut Vec<_>| {
+        let found = children.get(&of).into_iter().flatten().rev();
+        pending.extend(found.map(|group| (depth, *group)));
+    };
+    below(0, None, &mut pending);
+    while let Some((depth, group)) = pending.pop() {
+        let (name, group_type) = group;
+        let _written = writeln!(
+            text,
+            "{:indent$}{name} [{group_type}]",
+            "",
+            indent = depth * 2
+        );
+        below(depth + 1, Some(group), &mut pending);
+    }
+    text
+}
+
+type Group<'a> = (&'a str, &'a str);
+
+fn group(row: &Row) -> Group<'_> {
+    (&row.group, &row.group_type)
+}
+
+fn parent(row: &Row) -> Option<Group<'_>> {
+    Some((row.parent.as_deref()?, row.parent_type.as_deref()?))
+}
+
+async fn receive(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let request = Received {
+        path: uri.to_string(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
+            .collect(),
+        body: body.to_vec(),
+    };
+    match (method, uri.to_string().as_str()) {
+        (Method::PUT, PUT_BEARER | PUT_BASIC) => {
+            locked(&shared.held).puts.push(request.clone());
+            shared
+                .put_faults
+                .answer(&connection, || put(&shared, &request))
+                .await
+        }
+        (Method::POST, TOKEN_HMAC | TOKEN_CLIENT_SECRET) => {
+            locked(&shared.held).token_requests.push(request.clone());
+            shared
+                .token_faults
+                .answer(&connection, || issue(&shared, &request))
+                .await
+        }
+        (_, PUT_BEARER | PUT_BASIC | TOKEN_HMAC | TOKEN_CLIENT_SECRET) => {
+            fault(StatusCode::METHOD_NOT_ALLOWED, "no such method here")
+        }
+        (_, path) => fault(StatusCode::NOT_FOUND, &format!("Calven has no {path}")),
+    }
+}
+
+fn fault(status: StatusCode, message: &str) -> Response {
+    (
+        status,
+        Json(json!({"statusCode": status.as_u16(), "message": message})),
+    )
+        .into_response()
+}
+
+fn is_json(request: &Received) -> bool {
+    let content_type = request
+        .headers
+        .get("content-type")
+        .map_or("", String::as_str);
+    content_type.split(';').next().map(str::trim) == Some("application/json")
+}
+
+fn put(shared: &Shared, request: &Received) -> Response {
+    let mut held = locked(&shared.held);
+    if let Err(reason) = authorise(&held, request, (shared.now)()) {
+        return fault(StatusCode::UNAUTHORIZED, reason);
+    }
+    if !is_json(request) {
+        return fault(
+            StatusCode::BAD_REQUEST,
+            "Content-Type must be application/json",
+        );
+    }
+    let rows = match serde_json::from_slice(&request.body) {
+        Ok(Payload {
+            group_relationships,
+        }) => group_relationships,
+        Err(error) => return fault(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    if let Err(reason) = check(&rows) {
+        return fault(StatusCode::BAD_REQUEST, &reason);
+    }
+    held.rows = Some(rows);
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// The path must fit the key: "the endpoint path must match the auth type".
+fn authorise(held: &Held, request: &Received, now: i64) -> Result<(), &'static str> {
+    let header = request
+        .headers
+        .get("authorization")
+        .map_or("", String::as_str);
+    if request.path == PUT_BASIC {
+        let Credentials::Basic {
+            api_key,
+            api_secret,
+        } = &held.credentials
+        else {
+            return Err("this key is not for Basic authentication");
+        };
+        let expected = format!(
+            "Basic {}",
+            BASE64_STANDARD.encode(format!("{api_key}:{api_secret}"))
+        );
+        return if header == expected {
+            Ok(())
+        } else {
+            Err("wrong key or secret")
+        };
+    }
+    let Some(token) = header.strip_prefix("Bearer ") else {
+        return Err("a bearer token is required");
+    };
+    if matches!(&held.credentials, Credentials::Jwt { token: good } if good == token) {
+        return Ok(());
+    }
+    match held.tokens.get(token) {
+        Some(end) if now < *end => Ok(()),
+        Some(_) => Err("the token has expired"),
+        None => Err("the token is not one of ours"),
+    }
+}
+
+/// Calven's rules for a complete hierarchy.
+///
+/// # Errors
+/// Names the fault.
+pub fn check(rows: &[Row]) -> Result<(), String> {
+    let mut parents = HashMap::new();
+    for row in rows {
+        let name = format!("{} [{}]", row.group, row.group_type);
+        if row.group.is_empty() || row.group_type.is_empty() {
+            return Err(format!("{name}: group and groupType must not be empty"));
+        }
+        if row.parent.is_some() != row.parent_type.is_some() {
+            return Err(format!(
+                "{name}: parent and parentType must both be null or both be given"
+            ));
+        }
+        if parents.insert(group(row), parent(row)).is_some() {
+            return Err(format!("{name} stands in more than one row"));
+        }
+    }
+    for row in rows {
+        let mut at = group(row);
+        let mut steps = 0;
+        while let Some(Some(above)) = parents.get(&at) {
+            at = *above;
+            steps += 1;
+            if steps > rows.len() {
+                return Err(format!(
+                    "{} [{}] is in a cycle or below one",
+                    row.group, row.group_type
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct HmacRequest {
+    api_key: String,
+    timestamp: i64,
+    hash: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientSecretRequest {
+    client_id: String,
+    client_secret: String,
+}
+
+fn issue(shared: &Shared, request: &Received) -> Response {
+    let mut held = locked(&shared.held);
+    let now = (shared.now)();
+    if !is_json(request) {
+        return fault(
+            StatusCode::BAD_REQUEST,
+            "Content-Type must be application/json",
+        );
+    }
+    let proved = match request.path.as_str() {
+        TOKEN_HMAC => {
+            serde_json::from_slice(&request.body).map(|body| signed(&held.credentials, &body, now))
+        }
+        _ => serde_json::from_slice(&request.body).map(|body| told(&held.credentials, &body)),
+    };
+    match proved {
+        Err(error) => return fault(StatusCode::BAD_REQUEST, &error.to_string()),
+        Ok(false) => return fault(StatusCode::UNAUTHORIZED, "wrong key or secret"),
+        Ok(true) => {}
+    }
+    held.tokens_made += 1;
+    let token = format!("token-{}", held.tokens_made);
+    let lifetime = held.token_lifetime_seconds;
+    held.tokens
+        .insert(token.clone(), now.saturating_add(lifetime));
+    let answer = match request.path.as_str() {
+        TOKEN_HMAC => json!({
+            "authenticated": true, "message": "ok", "token": token, "expiration": now.saturating_add(lifetime),
+        }),
+        _ => json!({"access_token": token, "expires_in": lifetime, "token_type": "Bearer"}),
+    };
+    Json(answer).into_response()
+}
+
+fn signed(credentials: &Credentials, body: &HmacRequest, now: i64) -> bool {
+    let Credentials::Hmac {
+        api_key,
+        api_secret,
+    } = credentials
+    else {
+        return false;
+    };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(api_secret.as_bytes()) else {
+        return false;
+    };
+    mac.update(format!("{api_key}{}", body.timestamp).as_bytes());
+    let expected = hex::encode(mac.finalize().into_bytes());
+    body.api_key == *api_key
+        && body.hash == expected
+        && now.abs_diff(body.timestamp) <= TIMESTAMP_TOLERANCE_SECONDS.unsigned_abs()
+}
+
+fn told(credentials: &Credentials, body: &ClientSecretRequest) -> bool {
+    matches!(credentials, Credentials::ClientSecret { client_id, client_secret }
+        if *client_id == body.client_id && *client_secret == body.client_secret)
+}
