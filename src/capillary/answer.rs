@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_standard_org_stands_alone() {
-        let mended = format!("{}}}", STANDARD_ORG_CUT_OFF);
+        let mended = format!("{STANDARD_ORG_CUT_OFF}}}");
         check(
             &mended,
             false,

@@ -212,7 +212,7 @@ async fn a_token_that_is_denied_in_a_200_is_a_refusal() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again_and_the_time_is_that_of_the_answered_request() {
+async fn what_may_pass_is_tried_again() {
     let scene = Scene::new(BASIC).await;
     scene.fail([429, 500, 503].map(StandInFault::Status));
     // Inside the body: what arrived of it is thrown away.
@@ -220,6 +220,19 @@ async fn what_may_pass_is_tried_again_and_the_time_is_that_of_the_answered_reque
     let organizations = scene.ask().await.unwrap();
     assert_eq!(organizations.connected.len(), 1);
     assert_eq!(scene.requests().0, 6);
+}
+
+#[tokio::test]
+async fn an_answer_is_as_of_the_request_that_was_answered() {
+    let mut scene = Scene::new(BASIC).await;
+    let reads = AtomicI64::new(0);
+    scene.capillary.caller.clock =
+        Clock::new(move || Timestamp::from_seconds(reads.fetch_add(1, Ordering::SeqCst)));
+    let first = scene.ask().await.unwrap().asked_at;
+    scene.fail([503, 503].map(StandInFault::Status));
+    let after_failures = scene.ask().await.unwrap().asked_at;
+    // Each attempt reads the clock when it begins and when it sends.
+    assert_eq!(after_failures.seconds() - first.seconds(), 6);
 }
 
 #[tokio::test]
