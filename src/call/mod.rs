@@ -1,7 +1,7 @@
 //! One authorised call to a remote: its secret, its token, and the attempts at it.
 //!
 //! What Calven and Capillary have in common is decided here, once: what is tried again, what a 401
-//! leads to, and what may have taken effect. What differs (paths, headers, bodies) is a [`Remote`].
+//! leads to, and what may have taken effect. What differs (paths, headers, bodies) is a `Remote`.
 //!
 //! - Connection errors, 429 and 5xx are tried again with backoff, within the deadline.
 //! - A 401 fetches a new token, once; then the secret, once, and a token for it; then it is final. A

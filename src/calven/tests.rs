@@ -547,3 +547,14 @@ async fn the_stand_in_refuses_what_calven_refuses() {
         "A [T]\n  B [T]\n    C [T]\n  D [T]\n"
     );
 }
+
+#[tokio::test]
+async fn a_put_can_be_made_from_a_task_of_its_own() {
+    let scene = Arc::new(Scene::new(HMAC).await);
+    let theirs = Arc::clone(&scene);
+    tokio::spawn(async move { theirs.put().await })
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(scene.requests(), (1, 1));
+}

@@ -314,3 +314,13 @@ async fn a_service_that_is_down_is_unreachable_for_now() {
     scene.stand_in.come_back().await.unwrap();
     scene.ask().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_question_can_be_asked_from_a_task_of_its_own() {
+    let scene = Arc::new(Scene::new(OAUTH).await);
+    let theirs = Arc::clone(&scene);
+    let asked = tokio::spawn(async move { theirs.ask().await })
+        .await
+        .unwrap();
+    assert!(asked.unwrap().complete);
+}

@@ -67,7 +67,7 @@ pub fn check(rows: &[Row]) -> Result<(), String> {
     Ok(())
 }
 
-/// Renders rows as [`CalvenStandIn::tree`] does.
+/// Renders rows as [`CalvenStandIn::tree`](super::CalvenStandIn::tree) does.
 pub fn tree(rows: &[Row]) -> String {
     let mut children: BTreeMap<Option<Group<'_>>, BTreeSet<Group<'_>>> = BTreeMap::new();
     let groups: BTreeSet<Group<'_>> = rows.iter().map(group).collect();
