@@ -1,41 +1,344 @@
-//! Addresses of the services that are called.
+//! What every HTTP client of ours has in common: connections, base URLs, bounded answers, and what a
+//! failure says about whether the request arrived.
+//!
+//! No text made here holds a URL's query, a header or a body: any of them may be a secret.
 
-use std::fmt;
+use std::{error::Error, fmt, net::IpAddr, str::FromStr, time::Duration};
 
-/// A base URL: https, or http on a loopback host; without a slash at its end.
+use reqwest::{Client, RequestBuilder, Response, Url, header::HeaderValue, redirect::Policy};
+use tokio::time::{Instant, timeout_at};
+
+/// The name that we go by in logs of others.
+const USER_AGENT: &str = concat!("calven-bridge/", env!("CARGO_PKG_VERSION"));
+
+/// A host that does not pick up within this time is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Shorter than load balancers keep idle connections (60 seconds with AWS), so that we seldom write
+/// into one that was closed meanwhile.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The client that all share. It follows no redirects: they would carry credentials elsewhere.
+///
+/// # Errors
+/// Where TLS cannot be set up, as without root certificates.
+pub fn client() -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .build()
+}
+
+/// Where an API is: scheme, host, port and a path prefix.
 #[derive(Clone, PartialEq, Eq)]
-pub struct BaseUrl(String);
+pub struct BaseUrl(Url);
 
-/// A text that is no such URL.
+/// Why a text is no base URL; the text itself is not quoted, since it may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is no https URL (http is accepted for loopback hosts only)")]
-pub struct BaseUrlError;
+pub enum BadBaseUrl {
+    /// Not an absolute URL with a host.
+    #[error("is not a URL such as https://api.example.com")]
+    NotAUrl,
+    /// Credentials would cross the network in clear.
+    #[error("must begin with https:// (http:// is for this machine's own hosts only)")]
+    NotHttps,
+    /// User name or password.
+    #[error("must not hold a user name or password; those belong into a secret")]
+    Userinfo,
+    /// `?…` or `#…`.
+    #[error("must not hold a query or a fragment")]
+    QueryOrFragment,
+}
 
 impl BaseUrl {
-    /// Reads a URL.
+    /// Reads a base URL; https only, but for loopback hosts.
     ///
     /// # Errors
-    /// [`BaseUrlError`] where it is none, or would send secrets in the clear.
-    pub fn parse(text: &str) -> Result<Self, BaseUrlError> {
-        let url = reqwest::Url::parse(text).map_err(|_| BaseUrlError)?;
-        let host = url.host_str().ok_or(BaseUrlError)?;
-        let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    /// [`BadBaseUrl`] names what it must not be.
+    pub fn parse(text: &str) -> Result<Self, BadBaseUrl> {
+        let url = Url::parse(text.trim()).map_err(|_| BadBaseUrl::NotAUrl)?;
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(BadBaseUrl::NotAUrl);
+        }
         match url.scheme() {
             "https" => {}
-            "http" if loopback => {}
-            _ => return Err(BaseUrlError),
+            "http" if is_loopback(&url) => {}
+            _ => return Err(BadBaseUrl::NotHttps),
         }
-        Ok(Self(text.trim_end_matches('/').to_owned()))
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BadBaseUrl::Userinfo);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(BadBaseUrl::QueryOrFragment);
+        }
+        Ok(Self(url))
     }
 
-    /// The URL.
+    /// The URL as it was given, without a slash at the end.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str().trim_end_matches('/')
+    }
+
+    /// The URL of `path` (which begins with a slash) below this base, whose own path stays in front.
+    pub fn at(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{prefix}{path}"));
+        url
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = BadBaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadBaseUrl> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
     }
 }
 
 impl fmt::Debug for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "BaseUrl({})", self.0)
+    }
+}
+
+/// `localhost`, names below it (RFC 6761 §6.3), 127.0.0.0/8 and `::1`.
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or("").trim_end_matches('.');
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
+    match address {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+/// A header's value that is kept out of logs; `None` where the text cannot stand in a header.
+pub fn sensitive_header(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Why a request has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendFailure {
+    /// It cannot be put into HTTP: a credential that cannot stand in a header.
+    #[error("the request cannot be written as HTTP")]
+    Unsendable,
+    /// It was never sent: there was no connection, or no time.
+    #[error("no connection: {0}")]
+    NeverSent(String),
+    /// It may have arrived and taken effect, but no complete answer came.
+    #[error("no complete answer: {0}")]
+    Unanswered(String),
+}
+
+/// Sends a request and waits for the head of the answer, up to `until`.
+///
+/// # Errors
+/// [`SendFailure`]; whatever the answer's status is, it is no error here.
+pub async fn send(request: RequestBuilder, until: Instant) -> Result<Response, SendFailure> {
+    if Instant::now() >= until {
+        return Err(SendFailure::NeverSent("no time was left".to_owned()));
+    }
+    match timeout_at(until, request.send()).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) if error.is_builder() => Err(SendFailure::Unsendable),
+        Ok(Err(error)) if error.is_connect() => Err(SendFailure::NeverSent(root_cause(&error))),
+        Ok(Err(error)) => Err(SendFailure::Unanswered(root_cause(&error))),
+        // It may still have been connecting; that cannot be told, and the other error would be worse.
+        Err(_) => Err(SendFailure::Unanswered("timed out".to_owned())),
+    }
+}
+
+/// Why the body of an answer could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyFailure {
+    /// More than we take.
+    #[error("the answer is larger than {limit_bytes} bytes")]
+    TooLarge {
+        /// How much we take.
+        limit_bytes: usize,
+    },
+    /// It ended before it was complete, or did not end in time.
+    #[error("the answer is cut off: {0}")]
+    CutOff(String),
+}
+
+/// Reads the whole body of an answer, up to `limit_bytes` and up to `until`.
+///
+/// # Errors
+/// [`BodyFailure`]; nothing of an incomplete body is handed out.
+pub async fn read_body(
+    mut response: Response,
+    limit_bytes: usize,
+    until: Instant,
+) -> Result<Vec<u8>, BodyFailure> {
+    let mut body = Vec::new();
+    loop {
+        let chunk = match timeout_at(until, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => chunk,
+            Ok(Ok(None)) => return Ok(body),
+            Ok(Err(error)) => return Err(BodyFailure::CutOff(root_cause(&error))),
+            Err(_) => return Err(BodyFailure::CutOff("timed out".to_owned())),
+        };
+        if body.len().saturating_add(chunk.len()) > limit_bytes {
+            return Err(BodyFailure::TooLarge { limit_bytes });
+        }
+        body.extend_from_slice(&chunk);
+    }
+}
+
+/// The innermost cause: what the system or the other side said, without the URL that reqwest adds.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    if cause.is::<reqwest::Error>() {
+        return "the connection failed".to_owned();
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_base_url_keeps_its_path_prefix() {
+        let check = |base: &str, expected: &str| {
+            assert_eq!(
+                BaseUrl::parse(base).unwrap().at("/v1/auth").as_str(),
+                expected,
+                "{base}"
+            );
+        };
+        check("https://api.calven.com", "https://api.calven.com/v1/auth");
+        check("https://api.calven.com/", "https://api.calven.com/v1/auth");
+        check(
+            " https://proxy.example/calven/ ",
+            "https://proxy.example/calven/v1/auth",
+        );
+        check("http://127.0.0.1:8080", "http://127.0.0.1:8080/v1/auth");
+        check("http://localhost:8080", "http://localhost:8080/v1/auth");
+        check("http://[::1]:8080", "http://[::1]:8080/v1/auth");
+    }
+
+    #[test]
+    fn a_base_url_that_would_leak_or_mislead_is_refused() {
+        let check = |base: &str, expected| {
+            assert_eq!(BaseUrl::parse(base), Err(expected), "{base}");
+        };
+        check("", BadBaseUrl::NotAUrl);
+        check("api.calven.com", BadBaseUrl::NotAUrl);
+        check("http://api.calven.com", BadBaseUrl::NotHttps);
+        check("http://localhost.example.com", BadBaseUrl::NotHttps);
+        check("http://127.0.0.1.example.com", BadBaseUrl::NotHttps);
+        check("ftp://api.calven.com", BadBaseUrl::NotHttps);
+        check("https://user:pass@api.calven.com", BadBaseUrl::Userinfo);
+        check("https://api.calven.com/?a=b", BadBaseUrl::QueryOrFragment);
+        check("https://api.calven.com/#top", BadBaseUrl::QueryOrFragment);
+    }
+
+    #[test]
+    fn a_header_made_of_a_secret_is_kept_out_of_logs() {
+        let header = sensitive_header("Bearer abc").unwrap();
+        assert!(!format!("{header:?}").contains("abc"));
+        assert_eq!(sensitive_header("two\nlines"), None);
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(10)
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_says_that_nothing_was_sent() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}/?key=secret", listener.local_addr().unwrap());
+        drop(listener);
+        let failure = send(client().unwrap().get(url), soon()).await.unwrap_err();
+        assert!(matches!(&failure, SendFailure::NeverSent(_)), "{failure}");
+        assert!(!failure.to_string().contains("secret"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_closes_without_an_answer_says_that_it_may_have_arrived() {
+        let url = answer_once(b"").await;
+        let failure = send(client().unwrap().get(url), soon()).await.unwrap_err();
+        assert!(matches!(&failure, SendFailure::Unanswered(_)), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_after_the_time_is_up() {
+        let url = answer_once(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+        let failure = send(client().unwrap().get(url), Instant::now())
+            .await
+            .unwrap_err();
+        assert!(matches!(&failure, SendFailure::NeverSent(_)), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_like_any_other() {
+        let url =
+            answer_once(b"HTTP/1.1 302 Found\r\nlocation: https://elsewhere.example/\r\n\r\n")
+                .await;
+        let response = send(client().unwrap().get(url), soon()).await.unwrap();
+        assert_eq!(response.status(), 302);
+    }
+
+    async fn body_of(answer: &'static [u8], limit_bytes: usize) -> Result<Vec<u8>, BodyFailure> {
+        let url = answer_once(answer).await;
+        let response = send(client().unwrap().get(url), soon()).await.unwrap();
+        read_body(response, limit_bytes, soon()).await
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_limit() {
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+        assert_eq!(body_of(answer, 5).await, Ok(b"hello".to_vec()));
+        assert_eq!(
+            body_of(answer, 4).await,
+            Err(BodyFailure::TooLarge { limit_bytes: 4 })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_body_that_ends_early_is_an_error_and_not_a_shorter_body() {
+        let failure = body_of(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhello", 100)
+            .await
+            .unwrap_err();
+        assert!(matches!(&failure, BodyFailure::CutOff(_)), "{failure}");
+    }
+
+    /// Takes one request and answers with these bytes, HTTP or not, which no stand-in can.
+    async fn answer_once(answer: &'static [u8]) -> String {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let _read = stream.read(&mut request).await.unwrap();
+            stream.write_all(answer).await.unwrap();
+        });
+        url
     }
 }

@@ -386,7 +386,8 @@ proptest! {
         prop_assert_eq!(body(&full), body(&rest));
         prop_assert_eq!(&full.held, &rest.held);
         prop_assert_eq!(&full.conflicts, &rest.conflicts);
-        prop_assert_eq!(full.plan(Some(&published)), rest.plan(Some(&published)));
+        let (full, rest) = (full.plan(Some(&published)), rest.plan(Some(&published)));
+        prop_assert_eq!(full.changes(), rest.changes());
         let alone = project(&ledger, None, &rules);
         prop_assert_eq!(body(&alone), body(&project(&pruned, None, &rules)));
     }
@@ -459,6 +460,8 @@ proptest! {
     fn an_export_taken_back_as_a_seed_changes_nothing(history in any_history(), rules in any_rules()) {
         let mut ledger = ledger_of(&history);
         let before = project(&ledger, None, &rules);
+        // A seed says where a group is whose parent was waited for, and so frees it.
+        prop_assume!(before.held.is_empty());
         let published = before.as_published();
         let rows = before.hierarchy.rows().map(|(group, parent)| Relationship {
             group: group.clone(),

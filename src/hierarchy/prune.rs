@@ -238,6 +238,7 @@ impl Pruning<'_> {
                 record.exists.is_some() || record.placed.is_some() || record.gone.is_some();
             says_something
                 || is_base
+                || self.view.is_contested(key)
                 || keys.contains(&Ref::Key(key.clone()))
                 || record.names.iter().any(|((_, group), received)| {
                     !self.is_old(*received) || mentions.contains(group)
@@ -260,9 +261,15 @@ impl Pruning<'_> {
         if matches!(self.view.life(record), Some(Life::Lives(_))) {
             return true;
         }
-        self.view.name_of(group).is_some_and(|name| {
-            self.needed.contains(&name) || self.view.shared_names.contains(&name)
-        })
+        let contested = match group {
+            Ref::Key(key) => self.view.is_contested(key),
+            Ref::Name(_) => false,
+        };
+        contested
+            || self
+                .view
+                .name_of(group)
+                .is_some_and(|name| self.needed.contains(&name))
     }
 
     /// The groups of which something was received lately: it would come back to life without what

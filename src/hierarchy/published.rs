@@ -35,6 +35,13 @@ pub struct Undo {
     rows: BTreeMap<Group, Option<PublishedRow>>,
 }
 
+impl Undo {
+    /// Whether there is nothing to undo.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
 impl Published {
     /// The hierarchy, to be sent again.
     pub fn hierarchy(&self) -> Hierarchy {

@@ -101,8 +101,10 @@ pub(super) struct View<'a> {
     renamed_ids: HashMap<(Group, Stamp), &'a Key>,
     records: BTreeMap<Ref, Record>,
     shown: HashMap<&'a Key, Group>,
-    /// Names that several ids bear, where they are told apart.
+    /// Names that several living ids bear, where they are told apart.
     pub(super) shared_names: BTreeSet<Group>,
+    /// The ids that share a name, living or not, where they are told apart.
+    contested: BTreeSet<&'a Key>,
 }
 
 impl<'a> View<'a> {
@@ -117,6 +119,7 @@ impl<'a> View<'a> {
             records: BTreeMap::new(),
             shown: HashMap::new(),
             shared_names: BTreeSet::new(),
+            contested: BTreeSet::new(),
         };
         view.learn_names();
         view.learn_renames();
@@ -185,6 +188,11 @@ impl<'a> View<'a> {
                 (None, _) => Target::Unnamed(key),
             },
         }
+    }
+
+    /// Whether what an id is shown as depends on other ids.
+    pub(super) fn is_contested(&self, key: &Key) -> bool {
+        self.contested.contains(key)
     }
 
     /// The group that stands for the source itself.
@@ -378,6 +386,7 @@ impl<'a> View<'a> {
             }
         }
         let mut shared = BTreeSet::new();
+        let mut contested = BTreeSet::new();
         for (name, mut keys) in by_name {
             if self.numbered {
                 let lives = |key: &Key| {
@@ -391,6 +400,9 @@ impl<'a> View<'a> {
                 if keys.iter().filter(|key| lives(key)).count() > 1 {
                     shared.insert(name.clone());
                 }
+                if keys.len() > 1 {
+                    contested.extend(keys.iter().copied());
+                }
                 for key in keys.split_off(1) {
                     let numbered = Group::new(name.name.numbered(key), name.group_type.clone());
                     shown.insert(key, numbered);
@@ -400,6 +412,7 @@ impl<'a> View<'a> {
         }
         self.shown = shown;
         self.shared_names = shared;
+        self.contested = contested;
     }
 
     /// What a name, said at a time, means now, and since when it is carried there.

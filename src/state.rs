@@ -1,0 +1,332 @@
+//! The state: one document that holds all that is remembered between two invocations.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    hierarchy::{Ledger, Published, Salt, plan::Counts, published::Undo},
+    timestamp::Timestamp,
+};
+
+/// The format that is written, and the newest one that can be read.
+const FORMAT: u32 = 1;
+
+/// How many published versions are remembered.
+pub const HISTORY: usize = 20;
+
+/// Everything that is remembered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct State {
+    format: u32,
+    /// What the sources said.
+    pub ledger: Ledger,
+    /// What Calven was sent last, as far as is known; `None` before the first PUT.
+    pub published: Option<Published>,
+    /// Rises with every PUT that was saved; 0 before the first.
+    pub version: u64,
+    /// Whether Calven may hold something else than `published`, so that a PUT is owed.
+    pub unsure: bool,
+    /// Whether an operator's rollback holds publishing.
+    pub hold: Hold,
+    /// How many plans have been approved: makes each digest good once.
+    pub approvals: u64,
+    /// The last published versions, newest first.
+    pub history: Vec<HistoryEntry>,
+}
+
+/// What an operator's rollback holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Hold {
+    /// Nothing.
+    No,
+    /// A rollback waits for approval itself: it would remove or move too much.
+    RollbackWaits {
+        /// The version to go back to.
+        version: u64,
+        /// What was published then.
+        target: Published,
+    },
+    /// This version was published again; what was said since waits for approval.
+    RolledBack {
+        /// The version that was gone back to.
+        version: u64,
+    },
+}
+
+/// One published version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HistoryEntry {
+    /// Its number.
+    pub version: u64,
+    /// When it was saved.
+    pub time: Timestamp,
+    /// What led to it: `webhook SOURCE`, `queue`, `seed`, `reconcile`, `approve`, `rollback to N`.
+    pub cause: String,
+    /// What changed.
+    pub counts: Counts,
+    /// How many groups it had.
+    pub groups: usize,
+    /// What leads back to the version before.
+    undo: Undo,
+}
+
+/// Why a document is not a state.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// It is cut off or no state at all.
+    #[error(
+        "the state cannot be read (line {line}, column {column}): restore an older version of it; nothing was changed"
+    )]
+    Unreadable {
+        /// Where reading stopped.
+        line: usize,
+        /// Where in that line.
+        column: usize,
+    },
+    /// A newer version of this program wrote it.
+    #[error(
+        "the state has format {0}, and this version reads up to {FORMAT}: deploy the newer version again; nothing was changed"
+    )]
+    Newer(u32),
+    /// It can be read, but what it says was published is no valid hierarchy.
+    #[error(
+        "what the state says was published is no valid hierarchy: restore an older version of it; nothing was changed"
+    )]
+    Invalid,
+}
+
+impl State {
+    /// The state before anything was said.
+    pub const fn new(salt: Salt) -> Self {
+        Self {
+            format: FORMAT,
+            ledger: Ledger::new(salt),
+            published: None,
+            version: 0,
+            unsure: false,
+            hold: Hold::No,
+            approvals: 0,
+            history: Vec::new(),
+        }
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// [`StateError`]: nothing is ever guessed or started over.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let unreadable = |error: serde_json::Error| StateError::Unreadable {
+            line: error.line(),
+            column: error.column(),
+        };
+        let Format { format } = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if format > FORMAT {
+            return Err(StateError::Newer(format));
+        }
+        let state: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if state
+            .published
+            .as_ref()
+            .is_some_and(|published| !published.is_valid())
+        {
+            return Err(StateError::Invalid);
+        }
+        Ok(state)
+    }
+
+    /// Writes the document.
+    ///
+    /// # Errors
+    /// None in practice: every part of it can be written as JSON.
+    pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// How many groups are published.
+    pub fn published_groups(&self) -> usize {
+        self.published.as_ref().map_or(0, Published::groups)
+    }
+
+    /// Takes what was PUT as published: the version rises, and history remembers the way back.
+    ///
+    /// A version that changed nothing replaces the one before it that changed nothing either, so
+    /// that regular reconciles don't crowd out what can be gone back to.
+    pub fn publish(
+        &mut self,
+        published: Published,
+        cause: String,
+        counts: Counts,
+        time: Timestamp,
+    ) {
+        let before = self.published.take().unwrap_or_default();
+        let undo = published.undo_to(&before);
+        let quiet = undo.is_empty();
+        self.version += 1;
+        self.unsure = false;
+        if quiet
+            && self
+                .history
+                .first()
+                .is_some_and(|last| last.undo.is_empty())
+        {
+            self.history.remove(0);
+        }
+        let groups = published.groups();
+        self.history.insert(
+            0,
+            HistoryEntry {
+                version: self.version,
+                time,
+                cause,
+                counts,
+                groups,
+                undo,
+            },
+        );
+        self.history.truncate(HISTORY);
+        self.published = Some(published);
+    }
+
+    /// What was published as this version, if that is remembered.
+    pub fn version_published(&self, version: u64) -> Option<Published> {
+        if version > self.version || !self.versions().contains(&version) {
+            return None;
+        }
+        let mut published = self.published.clone()?;
+        for entry in self
+            .history
+            .iter()
+            .take_while(|entry| entry.version > version)
+        {
+            published = published.undone(&entry.undo);
+        }
+        Some(published)
+    }
+
+    /// The versions that can be gone back to. One between two of them is the older of the two.
+    fn versions(&self) -> std::ops::RangeInclusive<u64> {
+        self.history.last().map_or(1, |oldest| oldest.version)..=self.version
+    }
+
+    /// Everything that may be published again and so must be found by its names.
+    pub fn publishable(&self) -> Vec<&Published> {
+        let target = match &self.hold {
+            Hold::RollbackWaits { target, .. } => Some(target),
+            Hold::No | Hold::RolledBack { .. } => None,
+        };
+        self.published.iter().chain(target).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hierarchy::{Merged, Projection, Relationship, Rules, SeedRows, statement::group};
+
+    fn published(names: &[&str]) -> Published {
+        let rows = names.iter().map(|name| Relationship {
+            group: group(name, "Team").unwrap(),
+            parent: None,
+        });
+        let mut ledger = Ledger::new(Salt::new([1; 32]));
+        ledger.merge_seed(
+            &SeedRows::new(rows.collect()).unwrap(),
+            Timestamp::from_seconds(1),
+        );
+        Projection::of(&ledger, None, &Rules::default(), &Merged::default()).as_published()
+    }
+
+    fn state_of(versions: &[&[&str]]) -> State {
+        let mut state = State::new(Salt::new([1; 32]));
+        for (index, names) in versions.iter().enumerate() {
+            let time = Timestamp::from_seconds(i64::try_from(index).unwrap());
+            state.publish(published(names), "test".to_owned(), Counts::default(), time);
+        }
+        state
+    }
+
+    #[test]
+    fn every_remembered_version_can_be_gone_back_to() {
+        let state = state_of(&[&["a"], &["a", "b"], &["b", "c"], &[]]);
+        for (version, names) in [
+            (1, &["a"][..]),
+            (2, &["a", "b"]),
+            (3, &["b", "c"]),
+            (4, &[]),
+        ] {
+            let found = state.version_published(version).unwrap();
+            assert_eq!(
+                found.hierarchy(),
+                published(names).hierarchy(),
+                "version {version}"
+            );
+        }
+        assert_eq!(state.version_published(0), None);
+        assert_eq!(state.version_published(5), None);
+    }
+
+    #[test]
+    fn versions_that_change_nothing_do_not_crowd_out_the_others() {
+        let mut versions: Vec<&[&str]> = vec![&["a"]];
+        versions.extend(std::iter::repeat_n(&["a", "b"][..], 100));
+        let state = state_of(&versions);
+        assert_eq!(state.version, 101);
+        let kept: Vec<u64> = state.history.iter().map(|entry| entry.version).collect();
+        assert_eq!(kept, [101, 2, 1]);
+        assert_eq!(state.version_published(1).unwrap().groups(), 1);
+        assert_eq!(state.version_published(50).unwrap().groups(), 2);
+    }
+
+    #[test]
+    fn only_the_last_versions_are_remembered() {
+        let names: Vec<String> = (0..30).map(|n| format!("g{n}")).collect();
+        let mut state = State::new(Salt::new([1; 32]));
+        for name in &names {
+            let time = Timestamp::from_seconds(0);
+            state.publish(
+                published(&[name]),
+                "test".to_owned(),
+                Counts::default(),
+                time,
+            );
+        }
+        assert_eq!(state.history.len(), HISTORY);
+        assert_eq!(state.version_published(10), None);
+        let oldest = state.version_published(11).unwrap().hierarchy();
+        assert_eq!(oldest, published(&["g10"]).hierarchy());
+    }
+
+    #[test]
+    fn a_state_reads_back_as_it_was_written() {
+        let mut state = state_of(&[&["a"], &["b"]]);
+        state.hold = Hold::RollbackWaits {
+            version: 1,
+            target: published(&["a"]),
+        };
+        assert_eq!(State::decode(&state.encode().unwrap()).unwrap(), state);
+    }
+
+    #[test]
+    fn a_document_that_is_cut_off_anywhere_is_refused() {
+        let bytes = state_of(&[&["a"], &["b"]]).encode().unwrap();
+        for cut in 0..bytes.len() {
+            let error = State::decode(&bytes[..cut]).unwrap_err();
+            assert!(
+                matches!(error, StateError::Unreadable { .. }),
+                "{cut}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_by_its_number() {
+        let error = State::decode(br#"{"format": 2, "whatever": true}"#).unwrap_err();
+        assert!(matches!(error, StateError::Newer(2)), "{error}");
+    }
+}

@@ -1,0 +1,247 @@
+//! A server on 127.0.0.1 whose connections can break, and which can be down for a while.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use axum::{
+    Router,
+    extract::connect_info::Connected,
+    serve::{IncomingStream, Listener},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+/// A running [`Router`]; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    router: Router,
+    address: SocketAddr,
+    running: Mutex<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    task: JoinHandle<io::Result<()>>,
+    connections: Connections,
+}
+
+type Connections = Arc<Mutex<Vec<Connection>>>;
+
+impl Server {
+    /// Serves `router` on the given port; 0 takes a free one.
+    ///
+    /// # Errors
+    /// Where the port is taken.
+    pub async fn start(port: u16, router: Router) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let address = listener.local_addr()?;
+        let running = Running::serve(listener, router.clone());
+        Ok(Self {
+            router,
+            address,
+            running: Mutex::new(Some(running)),
+        })
+    }
+
+    /// `http://127.0.0.1:<port>`, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Closes the listener and every connection: whoever connects from now on is refused.
+    pub async fn go_down(&self) {
+        let running = locked(&self.running).take();
+        if let Some(running) = running {
+            let task = running.stop();
+            // Only once the task has ended is the listener closed; that it was aborted is no news.
+            let _ended = task.await;
+        }
+    }
+
+    /// Serves again on the same port; does nothing where it is up already.
+    ///
+    /// # Errors
+    /// Where somebody else has taken the port meanwhile.
+    pub async fn come_back(&self) -> io::Result<()> {
+        if locked(&self.running).is_some() {
+            return Ok(());
+        }
+        let listener = TcpListener::bind(self.address).await?;
+        *locked(&self.running) = Some(Running::serve(listener, self.router.clone()));
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(running) = locked(&self.running).take() {
+            running.stop();
+        }
+    }
+}
+
+impl Running {
+    fn serve(listener: TcpListener, router: Router) -> Self {
+        let connections = Connections::default();
+        let listener = BreakableListener {
+            listener,
+            connections: Arc::clone(&connections),
+        };
+        let service = router.into_make_service_with_connect_info::<Connection>();
+        let task = tokio::spawn(async move { axum::serve(listener, service).await });
+        Self { task, connections }
+    }
+
+    fn stop(self) -> JoinHandle<io::Result<()>> {
+        self.task.abort();
+        for connection in locked(&self.connections).drain(..) {
+            connection.break_now();
+        }
+        self.task
+    }
+}
+
+/// A handle on the connection that a request came over; take it as `ConnectInfo<Connection>`.
+#[derive(Clone, Debug)]
+pub struct Connection(Arc<Mutex<Line>>);
+
+#[derive(Debug)]
+struct Line {
+    /// None once it is broken.
+    stream: Option<TcpStream>,
+    /// How many more bytes get through to the client.
+    bytes_left: Option<usize>,
+    reader: Option<Waker>,
+}
+
+impl Connection {
+    fn new(stream: TcpStream) -> Self {
+        Self(Arc::new(Mutex::new(Line {
+            stream: Some(stream),
+            bytes_left: None,
+            reader: None,
+        })))
+    }
+
+    /// Breaks the connection once so many more bytes have been sent to the client; 0: the client never
+    /// sees an answer.
+    pub fn break_after(&self, bytes: usize) {
+        locked(&self.0).bytes_left = Some(bytes);
+    }
+
+    fn break_now(&self) {
+        let mut line = locked(&self.0);
+        line.stream = None;
+        if let Some(reader) = line.reader.take() {
+            reader.wake();
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        locked(&self.0).stream.is_some()
+    }
+}
+
+impl Connected<IncomingStream<'_, BreakableListener>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, BreakableListener>) -> Self {
+        stream.io().0.clone()
+    }
+}
+
+#[derive(Debug)]
+struct BreakableListener {
+    listener: TcpListener,
+    connections: Connections,
+}
+
+impl Listener for BreakableListener {
+    type Io = BreakableStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (BreakableStream, SocketAddr) {
+        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let connection = Connection::new(stream);
+        let mut connections = locked(&self.connections);
+        connections.retain(Connection::is_open);
+        connections.push(connection.clone());
+        drop(connections);
+        (BreakableStream(connection), address)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// The server's end of a [`Connection`]; when the server drops it, the connection is closed.
+struct BreakableStream(Connection);
+
+impl Drop for BreakableStream {
+    fn drop(&mut self) {
+        self.0.break_now();
+    }
+}
+
+impl AsyncRead for BreakableStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut line = locked(&self.0.0);
+        line.reader = Some(cx.waker().clone());
+        match line.stream.as_mut() {
+            Some(stream) => Pin::new(stream).poll_read(cx, buffer),
+            None => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
+    }
+}
+
+impl AsyncWrite for BreakableStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut line = locked(&self.0.0);
+        let allowed = line.bytes_left.unwrap_or(usize::MAX).min(bytes.len());
+        if allowed == 0 && !bytes.is_empty() {
+            line.stream = None;
+        }
+        let Some(stream) = line.stream.as_mut() else {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        };
+        let written = Pin::new(stream).poll_write(cx, bytes.get(..allowed).unwrap_or(bytes));
+        if let (Poll::Ready(Ok(written)), Some(left)) = (&written, line.bytes_left.as_mut()) {
+            *left = left.saturating_sub(*written);
+        }
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match locked(&self.0.0).stream.as_mut() {
+            Some(stream) => Pin::new(stream).poll_flush(cx),
+            None => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match locked(&self.0.0).stream.as_mut() {
+            Some(stream) => Pin::new(stream).poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// A test that panicked while it held the lock has failed already; the others go on.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
