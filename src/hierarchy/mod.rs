@@ -29,6 +29,8 @@ mod pairs;
 mod reach;
 mod records;
 mod settle;
+#[cfg(test)]
+mod stories;
 mod view;
 mod views;
 
