@@ -1,11 +1,12 @@
 //! Deliveries and seeds into the ledger.
 
 use super::{
-    ledger::{
-        FirstAttempt, Ledger, LedgerScope, NamedSaying, PersonKey, Placement, Ref, Said, Seed,
-        SourceLedger, Stamp, insert_earliest,
-    },
+    ledger::{Ledger, Seed},
     name::{Group, Key},
+    records::{
+        FirstAttempt, LedgerScope, NamedSaying, PersonKey, Placement, Ref, Said, SourceLedger,
+        Stamp, insert_earliest,
+    },
     statement::{
         Delivery, GroupRef, MAX_AHEAD, Parent, PersonSays, Scope, SeedRows, SourceName, Stated,
         Statement,

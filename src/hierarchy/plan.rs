@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    findings::GroupText,
     name::Group,
-    project::{GroupText, Hierarchy, Row},
+    payload::{Hierarchy, Row},
     published::{Present, Published},
 };
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    claims::{Anchor, Views},
     name::Group,
     pairs,
-    project::Hierarchy,
+    payload::Hierarchy,
+    views::{Anchor, Views},
 };
 
 /// One published row.
