@@ -518,7 +518,7 @@ def packed(folder, aws_port):
     """Packs as `sam deploy` does, to moto's S3; unpacks as Lambda does. Gives the folders of function and layer."""
     template = folder / "packaged.json"
     subprocess.run(
-        ["sam", "package", "--s3-bucket", PACKAGES, "--region", REGION, "--use-json", "--output-template-file", template],
+        ["sam", "package", "--no-progressbar", "--s3-bucket", PACKAGES, "--region", REGION, "--use-json", "--output-template-file", template],
         cwd=REPOSITORY, env=os.environ | aws_variables(aws_port), stdin=subprocess.DEVNULL, timeout=300, check=True,
         stdout=subprocess.DEVNULL,
     )
