@@ -76,6 +76,11 @@ impl BaseUrl {
         Ok(Self(url))
     }
 
+    /// The URL as it was given, without a slash at the end.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
     /// The URL of `path` (which begins with a slash) below this base, whose own path stays in front.
     pub fn at(&self, path: &str) -> Url {
         let mut url = self.0.clone();

@@ -1,11 +1,22 @@
-//! Bridge from HR systems to Calven.
+//! Bridge from HR systems to Calven: HRIS webhooks in, Calven's complete group hierarchy out.
+//!
+//! The story of one webhook: [`invocation`] tells it from a schedule, a queue's batch and an operator;
+//! [`webhook`] checks its size, source and signature ([`sources::signature`]) and maps its body to
+//! statements ([`sources::generic`]); [`bridge`] loads the [`state`] from its [`store`], merges the
+//! statements into the ledger, projects the [`hierarchy`] that follows, holds what would remove or
+//! move too much, PUTs the rest to [`calven`], saves, and the [`report`] becomes the answer.
 
+pub mod bridge;
 pub mod call;
 pub mod calven;
 pub mod capillary;
 pub mod config;
 pub mod hierarchy;
 pub mod http;
+pub mod invocation;
+pub mod operator;
+pub mod queue;
+pub mod report;
 pub mod retry;
 pub mod secrets;
 pub mod sources;
@@ -13,3 +24,4 @@ pub mod state;
 pub mod store;
 pub mod timestamp;
 mod token;
+pub mod webhook;

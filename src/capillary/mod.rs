@@ -5,6 +5,7 @@
 
 mod answer;
 mod credential;
+pub mod statements;
 
 use std::{fmt, sync::Arc};
 

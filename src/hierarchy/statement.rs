@@ -1,6 +1,6 @@
 //! What a source says: statements about groups and persons, as of a time.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Borrow, fmt, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,12 @@ impl From<String> for SourceName {
 impl From<SourceName> for String {
     fn from(name: SourceName) -> Self {
         name.0.as_ref().to_owned()
+    }
+}
+
+impl Borrow<str> for SourceName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! All problems are collected, each with the path of its key, so that one look mends the file.
 
-use std::{borrow::Borrow, collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use toml::{Table, Value};
+
+use crate::hierarchy::SourceName;
 
 /// The largest difference between a signature's time and ours, unless a source says otherwise.
 /// <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
@@ -13,43 +15,20 @@ const DEFAULT_TOLERANCE: Duration = Duration::from_secs(300);
 /// Names that mean a source of the bridge's own.
 const RESERVED: [&str; 2] = ["manual", "capillary"];
 
-/// A source's name: the last segment of its address, letter case kept.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SourceName(String);
-
-impl SourceName {
-    /// Reads a configured source's name; the error says why it is none.
-    ///
-    /// # Errors
-    /// Where it is no plain URL path segment, or is reserved.
-    pub fn parse(text: &str) -> Result<Self, SourceNameError> {
-        let mut bytes = text.bytes();
-        let starts_well = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric());
-        if !starts_well || !bytes.all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)) {
-            return Err(SourceNameError::NoPathSegment);
-        }
-        if RESERVED.contains(&text) {
-            return Err(SourceNameError::Reserved);
-        }
-        Ok(Self(text.to_owned()))
+/// Reads a configured source's name: the last segment of its address, letter case kept.
+///
+/// # Errors
+/// Where it is no plain URL path segment, or is reserved.
+pub fn source_name(text: &str) -> Result<SourceName, SourceNameError> {
+    let mut bytes = text.bytes();
+    let starts_well = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric());
+    if !starts_well || !bytes.all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)) {
+        return Err(SourceNameError::NoPathSegment);
     }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    if RESERVED.contains(&text) {
+        return Err(SourceNameError::Reserved);
     }
-}
-
-impl fmt::Display for SourceName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Borrow<str> for SourceName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
+    Ok(SourceName::new(text))
 }
 
 /// Why a text is no source's name.
@@ -170,7 +149,7 @@ impl fmt::Display for SourcesProblem {
 
 fn read_source(name: &str, value: Value, problems: &mut Vec<SourcesProblem>) -> Option<Source> {
     let path = format!("sources.{name}");
-    let parsed_name = SourceName::parse(name);
+    let parsed_name = source_name(name);
     let Value::Table(table) = value else {
         problems.push(SourcesProblem {
             key: path,

@@ -1,0 +1,131 @@
+//! What an invocation wants of the bridge, and how long it may take.
+
+use tokio::time::Instant;
+
+use crate::{
+    hierarchy::{Delivery, Digest, Ledger, Merged, SeedRows},
+    timestamp::Timestamp,
+};
+
+/// What an invocation wants.
+#[derive(Debug)]
+pub enum Change<'a> {
+    /// To take what sources said: one webhook, or a batch of the queue.
+    Deliveries {
+        /// What was said, each to be merged.
+        deliveries: &'a [Delivery],
+        /// Whether it came through the queue.
+        queued: bool,
+    },
+    /// To take an operator's complete set.
+    Seed {
+        /// The rows.
+        rows: &'a SeedRows,
+        /// As of when.
+        at: Timestamp,
+    },
+    /// To read again what can be read, and to publish in any case.
+    Reconcile,
+    /// To publish the pending plan of this digest, though it is held.
+    Approve(Digest),
+    /// To publish this older version, and to hold what comes after.
+    Rollback(u64),
+    /// Nothing: an operator looks.
+    Look,
+}
+
+impl Change<'_> {
+    /// Merges what is said.
+    pub(super) fn merge(&self, ledger: &mut Ledger) -> Merged {
+        match self {
+            Self::Deliveries { deliveries, .. } => {
+                let mut merged = Merged::default();
+                for delivery in *deliveries {
+                    merged.and(ledger.merge(delivery));
+                }
+                merged
+            }
+            Self::Seed { rows, at } => ledger.merge_seed(rows, *at),
+            Self::Reconcile | Self::Approve(_) | Self::Rollback(_) | Self::Look => {
+                Merged::default()
+            }
+        }
+    }
+
+    /// Whether a sender asks, who is told only what concerns its own statements.
+    pub(super) const fn is_a_sender_s(&self) -> bool {
+        match self {
+            Self::Deliveries { .. } => true,
+            Self::Seed { .. }
+            | Self::Reconcile
+            | Self::Approve(_)
+            | Self::Rollback(_)
+            | Self::Look => false,
+        }
+    }
+
+    /// What history says of a version that this led to.
+    pub(super) fn cause(&self) -> String {
+        match self {
+            Self::Deliveries { queued: true, .. } => "queue".to_owned(),
+            Self::Deliveries { deliveries, .. } => match deliveries.first() {
+                Some(delivery) => format!("webhook {}", delivery.source),
+                None => "webhook".to_owned(),
+            },
+            Self::Seed { .. } => "seed".to_owned(),
+            Self::Reconcile => "reconcile".to_owned(),
+            Self::Approve(_) => "approve".to_owned(),
+            Self::Rollback(version) => format!("rollback to {version}"),
+            Self::Look => "look".to_owned(),
+        }
+    }
+
+    /// The source to report: of a single delivery, or the operator's.
+    pub(super) fn source(&self) -> Option<String> {
+        match self {
+            Self::Deliveries {
+                deliveries: [delivery],
+                ..
+            } => Some(delivery.source.to_string()),
+            Self::Seed { .. } => Some("manual".to_owned()),
+            Self::Deliveries { .. }
+            | Self::Reconcile
+            | Self::Approve(_)
+            | Self::Rollback(_)
+            | Self::Look => None,
+        }
+    }
+
+    /// The event to report, of a single delivery.
+    pub(super) fn event_id(&self) -> Option<String> {
+        match self {
+            Self::Deliveries {
+                deliveries: [delivery],
+                ..
+            } => delivery.event_id.as_ref().map(|id| id.as_str().to_owned()),
+            Self::Deliveries { .. }
+            | Self::Seed { .. }
+            | Self::Reconcile
+            | Self::Approve(_)
+            | Self::Rollback(_)
+            | Self::Look => None,
+        }
+    }
+}
+
+/// Until when things must be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// No PUT is begun or waited for past this.
+    pub publish: Instant,
+    /// No save is waited for past this.
+    pub end: Instant,
+}
+
+impl Deadlines {
+    /// The end of one of so many equal parts of the time for publishing.
+    pub(super) fn for_a_part(self, parts: u32) -> Instant {
+        let now = Instant::now();
+        now + self.publish.saturating_duration_since(now) / parts
+    }
+}

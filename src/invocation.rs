@@ -1,0 +1,483 @@
+//! Which of the four ways we were called, and the function that answers them all.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use lambda_http::{
+    Adapter, Body, Request, RequestExt as _, Response, aws_lambda_events as _,
+    request::{LambdaRequest, RequestContext},
+};
+use lambda_runtime::{
+    Context, Diagnostic, LambdaEvent, service_fn,
+    tower::{Service as _, ServiceExt as _},
+};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::{
+    bridge::{Bridge, BridgeError, Change, Deadlines, Enrichment, Policy},
+    calven::Calven,
+    capillary::{Capillary, statements::OrgTypes},
+    config::Config,
+    hierarchy::{Guard, NameFault, Rules, SourceName},
+    operator::{ACTIONS, Action, Answer, BadAction, carry_out},
+    queue::{Batch, BatchResponse},
+    report::Report,
+    retry::RetryPolicy,
+    secrets::{Secrets, SecretsHome},
+    store::{BoxFuture, StateStore},
+    timestamp::Clock,
+    webhook::{Edge, Outcome, deadlines},
+};
+
+/// How long an invocation may take where Lambda does not say.
+const DEFAULT_TIME: Duration = Duration::from_secs(30);
+
+/// What the function is made of beside its configuration: what `main` and the tests choose.
+#[derive(Debug)]
+pub struct Parts {
+    /// The one HTTP client.
+    pub http: reqwest::Client,
+    /// Where secrets come from.
+    pub secrets: SecretsHome,
+    /// Where the state lies.
+    pub store: Arc<dyn StateStore>,
+    /// The present time.
+    pub clock: Clock,
+    /// How Calven and Capillary are retried.
+    pub retry: RetryPolicy,
+    /// Random bytes for the first state's salt.
+    pub salt: fn() -> [u8; 32],
+}
+
+/// The function: all four ways in.
+#[derive(Debug)]
+pub struct Function {
+    edge: Arc<Edge>,
+    bridge: Arc<Bridge>,
+    publish_budget: Duration,
+    clock: Clock,
+}
+
+/// A failed invocation: what Lambda shows as `errorType` and `errorMessage`.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The event is none that is known.
+    #[error(
+        "the event is not one of: an HTTP request (Function URL, HTTP API, REST API or ALB), \
+         a schedule (\"source\":\"aws.events\"), an SQS batch, or {{\"action\": …}} with one of: {ACTIONS}"
+    )]
+    UnknownEvent,
+    /// An action is malformed.
+    #[error(transparent)]
+    BadAction(#[from] BadAction),
+    /// It could not be carried out.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError),
+    /// The answer could not be written.
+    #[error("the answer could not be written")]
+    Unwritable(#[from] serde_json::Error),
+}
+
+impl Failure {
+    /// The `errorType`.
+    pub const fn error_type(&self) -> &'static str {
+        match self {
+            Self::UnknownEvent => "UnknownEvent",
+            Self::BadAction(_) => "BadAction",
+            Self::Bridge(error) => match error {
+                BridgeError::Store(_) => "StateUnavailable",
+                BridgeError::State(_) => "StateUnreadable",
+                BridgeError::TimeIsUp => "TimeIsUp",
+                BridgeError::Refused(_) => "Refused",
+                BridgeError::NotPublished(_) | BridgeError::NoTimeToPublish => "NotPublished",
+            },
+            Self::Unwritable(_) => "Unwritable",
+        }
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        Self {
+            error_type: failure.error_type().to_owned(),
+            error_message: failure.to_string(),
+        }
+    }
+}
+
+/// Which way we were called.
+enum Invocation {
+    Http,
+    Batch(Batch),
+    Action(Action),
+}
+
+impl Invocation {
+    fn of(event: &Value) -> Result<Self, Failure> {
+        let fields = event.as_object().ok_or(Failure::UnknownEvent)?;
+        let text = |field: &str| fields.get(field).and_then(Value::as_str);
+        if fields.contains_key("action") {
+            return Ok(Self::Action(Action::read(fields)?));
+        }
+        if matches!(text("source"), Some("aws.events" | "aws.scheduler")) {
+            return Ok(Self::Action(Action::Reconcile));
+        }
+        if fields.contains_key("requestContext") {
+            return Ok(Self::Http);
+        }
+        if is_queue_batch(fields) {
+            return serde_json::from_value(event.clone())
+                .map(Self::Batch)
+                .map_err(|_| Failure::UnknownEvent);
+        }
+        Err(Failure::UnknownEvent)
+    }
+}
+
+fn is_queue_batch(fields: &Map<String, Value>) -> bool {
+    let records = fields.get("Records").and_then(Value::as_array);
+    let from_queue =
+        |record: &Value| record.get("eventSource").and_then(Value::as_str) == Some("aws:sqs");
+    records.is_some_and(|records| !records.is_empty() && records.iter().all(from_queue))
+}
+
+impl Function {
+    /// The function, of a configuration and its parts. Nothing is fetched or read yet.
+    ///
+    /// # Errors
+    /// [`NameFault`] where a configured group type can't be one.
+    pub fn new(config: Config, parts: Parts) -> Result<Self, NameFault> {
+        let Parts {
+            http,
+            secrets,
+            store,
+            clock,
+            retry,
+            salt,
+        } = parts;
+        let secrets = Arc::new(Secrets::new(secrets, config.secrets_max_age, clock.clone()));
+        let mut priorities: std::collections::BTreeMap<SourceName, i64> = config
+            .sources
+            .by_name
+            .iter()
+            .map(|(name, source)| (name.clone(), source.priority))
+            .collect();
+        let mut attach_roots = false;
+        let enrichment = match config.capillary {
+            Some(capillary) => {
+                let source = &config.sources.capillary;
+                priorities.insert(SourceName::capillary(), source.priority);
+                attach_roots = capillary.attach_roots;
+                Some(Enrichment {
+                    capillary: Capillary::new(
+                        http.clone(),
+                        capillary.base_url,
+                        Arc::clone(&secrets),
+                        capillary.secret_id,
+                        capillary.fetch_siblings,
+                        clock.clone(),
+                    )
+                    .with_retry_policy(retry),
+                    types: OrgTypes::new(&capillary.group_type, &source.group_types)?,
+                    max_age: capillary.max_age,
+                })
+            }
+            None => None,
+        };
+        let calven = Calven::new(
+            http,
+            config.calven_base_url,
+            Arc::clone(&secrets),
+            config.calven_secret_id,
+            clock.clone(),
+        )
+        .with_retry_policy(retry);
+        let policy = Policy {
+            rules: Rules {
+                priorities,
+                attach_roots,
+            },
+            guard: Guard {
+                max_removed_percent: config.guard_removed.percent.into(),
+                max_removed_groups: config.guard_removed.groups,
+                max_moved_percent: config.guard_moved.percent.into(),
+                max_moved_groups: config.guard_moved.groups,
+            },
+            seed_required: config.seed_required,
+            tombstone_age: config.tombstone_age,
+            dry_run: config.dry_run,
+        };
+        let bridge = Arc::new(Bridge::new(
+            store,
+            calven,
+            enrichment,
+            policy,
+            clock.clone(),
+            salt,
+        ));
+        let edge = Arc::new(Edge {
+            bridge: Arc::clone(&bridge),
+            sources: config.sources,
+            secrets,
+            max_body_bytes: config.max_body_bytes,
+            clock: clock.clone(),
+        });
+        Ok(Self {
+            edge,
+            bridge,
+            publish_budget: config.publish_budget,
+            clock,
+        })
+    }
+
+    /// Answers one invocation: with what Lambda hands back.
+    ///
+    /// # Errors
+    /// [`Failure`]: a failed invocation. HTTP requests are always answered.
+    pub fn handle(&self, event: Value, context: Context) -> BoxFuture<'_, Result<Value, Failure>> {
+        // Boxed, since the compiler gives up on the layout of futures that lie so deep.
+        Box::pin(async move {
+            let request_id = context.request_id.clone();
+            let end = self.end(&context);
+            let answered = match Invocation::of(&event) {
+                Ok(Invocation::Http) => self.http(event, context, end).await,
+                Ok(Invocation::Batch(batch)) => self.batch(&batch, end, &request_id).await,
+                Ok(Invocation::Action(action)) => self.action(action, end, &request_id).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = &answered {
+                let error_type = failure.error_type();
+                tracing::error!(request_id, error_type, error = %failure, "the invocation failed");
+            }
+            answered
+        })
+    }
+
+    /// When everything must be saved: Lambda's deadline less a margin to save and answer.
+    fn end(&self, context: &Context) -> Instant {
+        let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
+        let left = match deadline {
+            0 => DEFAULT_TIME,
+            deadline => {
+                let deadline =
+                    crate::timestamp::Timestamp::from_micros(deadline.saturating_mul(1_000));
+                deadline.since(self.clock.now())
+            }
+        };
+        let margin = (left / 10).clamp(Duration::from_millis(300), Duration::from_secs(2));
+        Instant::now() + left.saturating_sub(margin)
+    }
+
+    async fn http(
+        &self,
+        mut event: Value,
+        context: Context,
+        end: Instant,
+    ) -> Result<Value, Failure> {
+        let undecodable = take_undecodable_body(&mut event);
+        let request: LambdaRequest =
+            serde_json::from_value(event).map_err(|_| Failure::UnknownEvent)?;
+        let deadlines = deadlines(end, self.publish_budget);
+        let edge = Arc::clone(&self.edge);
+        let mut adapter = Adapter::from(service_fn(move |request: Request| {
+            let edge = Arc::clone(&edge);
+            async move { answer(&edge, &request, undecodable, deadlines).await }
+        }));
+        let service = adapter
+            .ready()
+            .await
+            .map_err(|_: Failure| Failure::UnknownEvent)?;
+        let response = service.call(LambdaEvent::new(request, context)).await?;
+        Ok(serde_json::to_value(response)?)
+    }
+
+    /// A batch of the queue: all that can be read is merged, with one PUT and one save.
+    async fn batch(&self, batch: &Batch, end: Instant, request_id: &str) -> Result<Value, Failure> {
+        let mut response = BatchResponse::default();
+        let mut deliveries = Vec::new();
+        let mut taken = Vec::new();
+        for record in &batch.records {
+            let delivery = record
+                .webhook()
+                .map_err(|fault| fault.to_string())
+                .and_then(|queued| {
+                    self.edge
+                        .queued(&queued)
+                        .map_err(|refusal| refusal.to_string())
+                });
+            match delivery {
+                Ok(delivery) => {
+                    deliveries.push(delivery);
+                    taken.push(record);
+                }
+                Err(error) => {
+                    tracing::error!(
+                        message_id = record.message_id,
+                        error,
+                        "a queued webhook cannot be used"
+                    );
+                    response.fail(record);
+                }
+            }
+        }
+        let mut report = None;
+        if !deliveries.is_empty() {
+            let change = Change::Deliveries {
+                deliveries: &deliveries,
+                queued: true,
+            };
+            match self
+                .bridge
+                .apply(&change, Deadlines { publish: end, end })
+                .await
+            {
+                Ok(answer) => report = Some(answer),
+                Err(error) => {
+                    tracing::error!(%error, "a batch could not be saved");
+                    taken.into_iter().for_each(|record| response.fail(record));
+                }
+            }
+        }
+        log(
+            request_id,
+            "queue",
+            None,
+            report.as_ref(),
+            Some(batch.records.len()),
+            Some(response.failures()),
+        );
+        Ok(serde_json::to_value(response)?)
+    }
+
+    async fn action(
+        &self,
+        action: Action,
+        end: Instant,
+        request_id: &str,
+    ) -> Result<Value, Failure> {
+        let name = action.name();
+        let deadlines = Deadlines { publish: end, end };
+        let answer = carry_out(action, &self.bridge, &self.clock, deadlines).await?;
+        let report = match &answer {
+            Answer::Report(report) => Some(&**report),
+            Answer::Export(_) | Answer::History { .. } => None,
+        };
+        log(request_id, name, None, report, None, None);
+        Ok(serde_json::to_value(answer)?)
+    }
+}
+
+async fn answer(
+    edge: &Edge,
+    request: &Request,
+    undecodable: bool,
+    deadlines: Deadlines,
+) -> Result<Response<Body>, Failure> {
+    let request_id = request
+        .lambda_context_ref()
+        .map_or("", |context| &context.request_id)
+        .to_owned();
+    let body = match undecodable {
+        true => Err("the body is not base64, and the envelope says it is".to_owned()),
+        false => Ok(request.body().as_ref()),
+    };
+    let path = without_stage(request);
+    let (response, outcome) = edge
+        .answer(request, path, body, &request_id, deadlines)
+        .await;
+    let Outcome {
+        http_status,
+        source,
+        report,
+    } = outcome;
+    log(
+        &request_id,
+        "webhook",
+        source.as_deref().map(|source| (source, http_status)),
+        report.as_ref(),
+        None,
+        None,
+    );
+    Ok(response)
+}
+
+/// The path below a stage's prefix, which REST and HTTP APIs put in front of it.
+fn without_stage(request: &Request) -> &str {
+    let path = request.raw_http_path();
+    let stage = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.stage.as_deref(),
+        Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref(),
+        Some(_) | None => None,
+    };
+    stage
+        .and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage))
+        .filter(|rest| rest.starts_with('/'))
+        .unwrap_or(path)
+}
+
+/// Takes away a body that the envelope calls base64 and that is none: `lambda_http` would panic.
+fn take_undecodable_body(event: &mut Value) -> bool {
+    let is_encoded = event.get("isBase64Encoded").and_then(Value::as_bool) == Some(true);
+    let decodes = event
+        .get("body")
+        .and_then(Value::as_str)
+        .is_none_or(|body| STANDARD.decode(body).is_ok());
+    if is_encoded && !decodes {
+        if let Some(fields) = event.as_object_mut() {
+            fields.remove("body");
+            fields.insert("isBase64Encoded".to_owned(), Value::Bool(false));
+        }
+        return true;
+    }
+    false
+}
+
+/// One line an invocation, with everything one would query.
+fn log(
+    request_id: &str,
+    invocation: &str,
+    http: Option<(&str, u16)>,
+    report: Option<&Report>,
+    records: Option<usize>,
+    failed_records: Option<usize>,
+) {
+    let (source, http_status) = http.unzip();
+    match report {
+        Some(report) => {
+            let changes = report.hierarchy.changes;
+            tracing::info!(
+                request_id,
+                invocation,
+                source = source.or(report.source.as_deref()),
+                event_id = report.event_id.as_deref(),
+                http_status,
+                status = report.status.as_str(),
+                reason = report.reason.as_deref(),
+                applied = report.statements.applied,
+                stale = report.statements.stale,
+                version = report.hierarchy.version,
+                groups = report.hierarchy.groups,
+                added = changes.added,
+                moved = changes.moved,
+                renamed = changes.renamed,
+                removed = changes.removed,
+                held = report.held.len(),
+                conflicts = report.conflicts.len(),
+                warnings = report.warnings.len(),
+                records,
+                failed_records,
+                "done"
+            );
+        }
+        None => tracing::info!(
+            request_id,
+            invocation,
+            source,
+            http_status,
+            records,
+            failed_records,
+            "done"
+        ),
+    }
+}

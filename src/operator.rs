@@ -1,0 +1,226 @@
+//! Operator actions: direct invocations, which IAM guards. There is no HTTP way to them.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    bridge::{Bridge, BridgeError, Change, Deadlines},
+    hierarchy::{Digest, SeedRows, plan::Counts},
+    report::Report,
+    sources::generic::{BodyFault, read_seed},
+    timestamp::{Clock, Timestamp},
+};
+
+/// What an operator, or the schedule, asks for.
+#[derive(Debug)]
+pub enum Action {
+    /// To take this complete set, as of a time or of receipt.
+    Seed {
+        /// The rows.
+        rows: SeedRows,
+        /// As of when.
+        occurred_at: Option<Timestamp>,
+    },
+    /// What is pending?
+    Plan,
+    /// Publish what is pending, by its digest.
+    Approve(Digest),
+    /// What is published, as Calven's rows?
+    Export,
+    /// Read everything again, and publish.
+    Reconcile,
+    /// Which versions were published?
+    History,
+    /// Publish this version again.
+    Rollback(u64),
+}
+
+/// The actions, as an error lists them.
+pub const ACTIONS: &str = "seed, plan, approve, export, reconcile, history, rollback";
+
+/// An action that is malformed; every fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct BadAction(Vec<String>);
+
+impl Action {
+    /// Reads an action.
+    ///
+    /// # Errors
+    /// [`BadAction`] with every fault: unknown fields are faults too.
+    pub fn read(event: &Map<String, Value>) -> Result<Self, BadAction> {
+        let name = event
+            .get("action")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let mut faults = Vec::new();
+        let mut only = |known: &[&str]| {
+            for field in event
+                .keys()
+                .filter(|field| *field != "action" && !known.contains(&field.as_str()))
+            {
+                faults.push(format!("{field} is not a field of the action {name}"));
+            }
+        };
+        let action = match name {
+            "seed" => {
+                only(&["groupRelationships", "occurredAt"]);
+                let rows = event.get("groupRelationships").map(read_seed);
+                let at = event.get("occurredAt").filter(|at| !at.is_null());
+                let at = at.map(|at| at.as_str().and_then(|at| Timestamp::parse_rfc3339(at).ok()));
+                match (rows, at) {
+                    (None, _) => Err("groupRelationships is missing".to_owned()),
+                    (_, Some(None)) => Err(
+                        "occurredAt must be an RFC 3339 time such as 2026-11-22T10:00:00Z"
+                            .to_owned(),
+                    ),
+                    (Some(Err(body_faults)), _) => {
+                        let text =
+                            |BodyFault { path, detail }: BodyFault| format!("{path} {detail}");
+                        faults.extend(body_faults.into_iter().map(text));
+                        return Err(BadAction(faults));
+                    }
+                    (Some(Ok(rows)), at) => Ok(Self::Seed {
+                        rows,
+                        occurred_at: at.flatten(),
+                    }),
+                }
+            }
+            "plan" => {
+                only(&[]);
+                Ok(Self::Plan)
+            }
+            "approve" => {
+                only(&["digest"]);
+                match event.get("digest").and_then(Value::as_str) {
+                    Some(digest) => Ok(Self::Approve(Digest::from_text(digest))),
+                    None => Err("digest is missing: the plan shows it".to_owned()),
+                }
+            }
+            "export" => {
+                only(&[]);
+                Ok(Self::Export)
+            }
+            "reconcile" => {
+                only(&[]);
+                Ok(Self::Reconcile)
+            }
+            "history" => {
+                only(&[]);
+                Ok(Self::History)
+            }
+            "rollback" => {
+                only(&["version"]);
+                match event.get("version").and_then(Value::as_u64) {
+                    Some(version) => Ok(Self::Rollback(version)),
+                    None => Err(
+                        "version is missing, or no whole number: the history shows them".to_owned(),
+                    ),
+                }
+            }
+            _ => Err(format!("action must be one of: {ACTIONS}")),
+        };
+        match action {
+            Ok(action) if faults.is_empty() => Ok(action),
+            Ok(_) => Err(BadAction(faults)),
+            Err(fault) => {
+                faults.push(fault);
+                Err(BadAction(faults))
+            }
+        }
+    }
+
+    /// The action's name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Seed { .. } => "seed",
+            Self::Plan => "plan",
+            Self::Approve(_) => "approve",
+            Self::Export => "export",
+            Self::Reconcile => "reconcile",
+            Self::History => "history",
+            Self::Rollback(_) => "rollback",
+        }
+    }
+}
+
+/// What an action is answered with.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// What happened, or would.
+    Report(Box<Report>),
+    /// Calven's own body.
+    Export(crate::hierarchy::Hierarchy),
+    /// The published versions.
+    History {
+        /// Newest first.
+        history: Vec<HistoryRow>,
+    },
+}
+
+/// One published version.
+#[derive(Debug, Serialize)]
+pub struct HistoryRow {
+    version: u64,
+    time: String,
+    cause: String,
+    groups: usize,
+    counts: Counts,
+}
+
+/// Carries an action out.
+///
+/// # Errors
+/// [`BridgeError`]: a failed invocation, which AWS retries where it was asynchronous.
+pub async fn carry_out(
+    action: Action,
+    bridge: &Bridge,
+    clock: &Clock,
+    deadlines: Deadlines,
+) -> Result<Answer, BridgeError> {
+    let change = match &action {
+        Action::Plan => return Ok(Answer::Report(Box::new(bridge.plan(deadlines).await?))),
+        Action::Export => {
+            let published = bridge.state(deadlines).await?.published.ok_or_else(|| {
+                BridgeError::Refused(
+                    "nothing has been published yet: there is nothing to export".to_owned(),
+                )
+            })?;
+            return Ok(Answer::Export(published.hierarchy()));
+        }
+        Action::History => {
+            let history = bridge
+                .state(deadlines)
+                .await?
+                .history
+                .into_iter()
+                .map(|entry| HistoryRow {
+                    version: entry.version,
+                    time: entry.time.to_string(),
+                    cause: entry.cause,
+                    groups: entry.groups,
+                    counts: entry.counts,
+                });
+            return Ok(Answer::History {
+                history: history.collect(),
+            });
+        }
+        Action::Seed { rows, occurred_at } => {
+            let now = clock.now();
+            // A time far ahead would outrank everything until then; it counts as now.
+            let at = occurred_at.unwrap_or(now);
+            let ahead = at > now.plus(crate::hierarchy::statement::MAX_AHEAD);
+            Change::Seed {
+                rows,
+                at: if ahead { now } else { at },
+            }
+        }
+        Action::Approve(digest) => Change::Approve(digest.clone()),
+        Action::Reconcile => Change::Reconcile,
+        Action::Rollback(version) => Change::Rollback(*version),
+    };
+    Ok(Answer::Report(Box::new(
+        bridge.apply(&change, deadlines).await?,
+    )))
+}

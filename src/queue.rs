@@ -1,0 +1,129 @@
+//! SQS records: webhooks that were verified and mapped before they were queued.
+//!
+//! The queue is trusted (IAM guards it), so nothing is verified here; the time of receipt is the one
+//! at the HTTP edge. <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::timestamp::Timestamp;
+
+/// The newest form of a queued webhook.
+const VERSION: u32 = 1;
+
+/// A batch, as Lambda hands it over.
+#[derive(Debug, Deserialize)]
+pub struct Batch {
+    /// The records, in no order that matters.
+    #[serde(rename = "Records")]
+    pub records: Vec<Record>,
+}
+
+/// One record of a batch.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// Names the record in a partial-batch response.
+    pub message_id: String,
+    /// The queued webhook, as text.
+    pub body: String,
+}
+
+/// A queued webhook.
+#[derive(Debug)]
+pub struct Queued {
+    /// Which source it is for.
+    pub source: String,
+    /// When it came in at the HTTP edge.
+    pub received: Timestamp,
+    /// The headers it came with, by lower-case names.
+    pub headers: BTreeMap<String, String>,
+    /// Its raw body.
+    pub body: Vec<u8>,
+}
+
+/// Why a record is no queued webhook; it fails alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordFault {
+    /// It is not of the known form.
+    #[error("the record is no queued webhook of version {VERSION}")]
+    Shape,
+    /// Its body is no base64.
+    #[error("the record's body is no base64")]
+    Base64,
+    /// Its time of receipt is none.
+    #[error("the record's receivedAt is no RFC 3339 time")]
+    Time,
+}
+
+impl Record {
+    /// Reads the queued webhook.
+    ///
+    /// # Errors
+    /// [`RecordFault`].
+    pub fn webhook(&self) -> Result<Queued, RecordFault> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Raw {
+            v: u32,
+            source: String,
+            received_at: String,
+            #[serde(default)]
+            headers: BTreeMap<String, Value>,
+            body: String,
+        }
+        let raw: Raw = serde_json::from_str(&self.body).map_err(|_| RecordFault::Shape)?;
+        if raw.v != VERSION {
+            return Err(RecordFault::Shape);
+        }
+        let received = Timestamp::parse_rfc3339(&raw.received_at).map_err(|_| RecordFault::Time)?;
+        let body = STANDARD.decode(raw.body).map_err(|_| RecordFault::Base64)?;
+        let headers = raw
+            .headers
+            .into_iter()
+            .filter_map(|(name, value)| match value {
+                Value::String(text) => Some((name.to_ascii_lowercase(), text)),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_) => None,
+            });
+        Ok(Queued {
+            source: raw.source,
+            received,
+            headers: headers.collect(),
+            body,
+        })
+    }
+}
+
+/// A partial-batch response: SQS hands over again what is named, and that alone.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchResponse {
+    batch_item_failures: Vec<Failure>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure {
+    item_identifier: String,
+}
+
+impl BatchResponse {
+    /// Names a record as failed.
+    pub fn fail(&mut self, record: &Record) {
+        self.batch_item_failures.push(Failure {
+            item_identifier: record.message_id.clone(),
+        });
+    }
+
+    /// How many failed.
+    pub fn failures(&self) -> usize {
+        self.batch_item_failures.len()
+    }
+}

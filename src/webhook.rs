@@ -1,0 +1,428 @@
+//! HTTP in, HTTP out: the only module that knows status codes.
+//!
+//! Order of work: size (413), path and source (404), method (405), signature over the raw bytes
+//! (401), parse (400), map (422), merge and publish. Nothing is parsed before it is verified.
+
+use std::{sync::Arc, time::Duration};
+
+use lambda_http::{
+    Body, Request, Response,
+    http::{HeaderMap, Method, StatusCode, header},
+};
+use serde::Serialize;
+
+use crate::{
+    bridge::{Bridge, BridgeError, Change, Deadlines},
+    hierarchy::{Delivery, EventId},
+    report::{Report, Status},
+    secrets::{Secret, Secrets, SecretsError, SourceSecret},
+    sources::{
+        config::{Source, Sources},
+        generic::{self, BodyFault},
+        signature::{Proof, SignatureFault, SigningKey, Verified, verify},
+    },
+    timestamp::{Clock, Timestamp},
+};
+
+/// How long a sender should wait before it tries again what failed for passing causes.
+const RETRY_AFTER_SECONDS: &str = "30";
+
+/// The HTTP edge.
+#[derive(Debug)]
+pub struct Edge {
+    /// The bridge behind it.
+    pub bridge: Arc<Bridge>,
+    /// Who may post.
+    pub sources: Sources,
+    /// Where their secrets are.
+    pub secrets: Arc<Secrets>,
+    /// The largest body that is taken.
+    pub max_body_bytes: usize,
+    /// The present time.
+    pub clock: Clock,
+}
+
+/// Why a request is not answered with a report.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The body is too large.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    /// There is nothing at this path.
+    #[error("there is nothing at this path")]
+    NotFound,
+    /// Another method is wanted.
+    #[error("the method is not allowed here")]
+    Method(Method),
+    /// The proof is missing or wrong.
+    #[error("not verified: {0}")]
+    Unverified(SignatureFault),
+    /// The body is not JSON in UTF-8, or not base64 where the envelope says so.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The body is JSON, but not what the source's mapping takes.
+    #[error("{} faults in the body", .0.len())]
+    Unfitting(Vec<BodyFault>),
+    /// The source's secret cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretsError),
+    /// The statements could not be made durable.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError),
+}
+
+/// What of an answer is worth a log line.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The HTTP status.
+    pub http_status: u16,
+    /// The source, where one was named and known.
+    pub source: Option<String>,
+    /// The report, where there is one.
+    pub report: Option<Report>,
+}
+
+/// What a path leads to.
+enum Route<'a> {
+    Health,
+    Webhook(&'a Source),
+}
+
+impl Edge {
+    /// Answers a request. `path` is without a stage prefix; `body` is an error where the envelope's
+    /// base64 was none.
+    pub async fn answer(
+        &self,
+        request: &Request,
+        path: &str,
+        body: Result<&[u8], String>,
+        request_id: &str,
+        deadlines: Deadlines,
+    ) -> (Response<Body>, Outcome) {
+        let route = self.route(path);
+        let source = match &route {
+            Some(Route::Webhook(source)) => Some(source.name.to_string()),
+            Some(Route::Health) | None => None,
+        };
+        let answered = match body {
+            Ok(body) if body.len() > self.max_body_bytes => {
+                Err(Refusal::TooLarge(self.max_body_bytes))
+            }
+            body => self.at(route, request, body, deadlines).await,
+        };
+        let (response, report) = match answered {
+            Ok(Answer::Health) => (health(request_id), None),
+            Ok(Answer::Report(report)) => (reported(&report, request_id), Some(*report)),
+            Err(refusal) => (refused(&refusal, request_id), None),
+        };
+        let http_status = response.status().as_u16();
+        (
+            response,
+            Outcome {
+                http_status,
+                source,
+                report,
+            },
+        )
+    }
+
+    /// What a queued webhook says; it was verified before it was queued.
+    ///
+    /// # Errors
+    /// [`Refusal`] where its source is not known any more, or its body does not fit.
+    pub fn queued(&self, queued: &crate::queue::Queued) -> Result<Delivery, Refusal> {
+        let source = self
+            .sources
+            .by_name
+            .get(queued.source.as_str())
+            .ok_or(Refusal::NotFound)?;
+        let header = |name: &str| queued.headers.get(name).map(String::as_str);
+        let seconds = header("webhook-timestamp").and_then(|text| text.parse().ok());
+        let attempted = seconds.map_or(queued.received, Timestamp::from_seconds);
+        let id = header("webhook-id");
+        delivery(source, &queued.body, id, attempted, queued.received)
+    }
+
+    fn route(&self, path: &str) -> Option<Route<'_>> {
+        match path.strip_prefix('/')?.split_once('/') {
+            None if path == "/health" => Some(Route::Health),
+            Some(("webhooks", name)) => self.sources.by_name.get(name).map(Route::Webhook),
+            None | Some(_) => None,
+        }
+    }
+
+    async fn at(
+        &self,
+        route: Option<Route<'_>>,
+        request: &Request,
+        body: Result<&[u8], String>,
+        deadlines: Deadlines,
+    ) -> Result<Answer, Refusal> {
+        let source = match route.ok_or(Refusal::NotFound)? {
+            Route::Health if request.method() == Method::GET => return Ok(Answer::Health),
+            Route::Health => return Err(Refusal::Method(Method::GET)),
+            Route::Webhook(source) => source,
+        };
+        if request.method() != Method::POST {
+            return Err(Refusal::Method(Method::POST));
+        }
+        let body = body.map_err(Refusal::Unreadable)?;
+        let received = self.clock.now();
+        let Verified { id, signed_at } = self
+            .verify(source, request.headers(), body, received)
+            .await?;
+        let delivery = delivery(source, body, Some(id), signed_at, received)?;
+        let change = Change::Deliveries {
+            deliveries: &[delivery],
+            queued: false,
+        };
+        let report = self.bridge.apply(&change, deadlines).await?;
+        Ok(Answer::Report(Box::new(report)))
+    }
+
+    /// Verifies by the current and the previous secret; if neither fits, by the one that may have
+    /// been made since they were fetched.
+    async fn verify<'a>(
+        &self,
+        source: &Source,
+        headers: &'a HeaderMap,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Verified<'a>, Refusal> {
+        let id = &source.secret_id;
+        let proof = proof(headers);
+        let held = self.secrets.verifying(id).await?;
+        let fault = match verify(proof, body, &keys(&held, id)?, now, source.tolerance) {
+            Ok(verified) => return Ok(verified),
+            Err(fault @ SignatureFault::NoMatch) => fault,
+            Err(fault) => return Err(Refusal::Unverified(fault)),
+        };
+        let Some(current) = held.first() else {
+            return Err(Refusal::Unverified(fault));
+        };
+        let renewed = self.secrets.renewed(id, current).await;
+        if renewed.is_ok_and(|renewed| renewed.version() != current.version()) {
+            let held = self.secrets.verifying(id).await?;
+            return verify(proof, body, &keys(&held, id)?, now, source.tolerance)
+                .map_err(Refusal::Unverified);
+        }
+        Err(Refusal::Unverified(fault))
+    }
+}
+
+enum Answer {
+    Health,
+    Report(Box<Report>),
+}
+
+fn proof(headers: &HeaderMap) -> Proof<'_> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    Proof {
+        id: text("webhook-id"),
+        timestamp: text("webhook-timestamp"),
+        signature: text("webhook-signature"),
+    }
+}
+
+fn keys(held: &[Secret], id: &str) -> Result<Vec<SigningKey>, SecretsError> {
+    let unusable = |reason: &str| SecretsError::Unusable {
+        id: id.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let mut keys = Vec::new();
+    for secret in held {
+        match SourceSecret::parse(secret, id)? {
+            SourceSecret::Signing(secrets) => {
+                for secret in &secrets {
+                    keys.push(
+                        SigningKey::new(secret).map_err(|fault| unusable(&fault.to_string()))?,
+                    );
+                }
+            }
+            SourceSecret::Token(_) | SourceSecret::Basic { .. } => {
+                return Err(unusable(
+                    "this source signs, so its secret must have signingSecret or signingSecrets",
+                ));
+            }
+        }
+    }
+    Ok(keys)
+}
+
+fn delivery(
+    source: &Source,
+    body: &[u8],
+    id: Option<&str>,
+    attempted: Timestamp,
+    received: Timestamp,
+) -> Result<Delivery, Refusal> {
+    if body.is_empty() {
+        return Err(Refusal::Unreadable("the body is empty".to_owned()));
+    }
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Refusal::Unreadable("the body is not UTF-8".to_owned()))?;
+    let json = serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Refusal::Unreadable(format!(
+            "the body is not JSON: see line {line}, column {column}"
+        ))
+    })?;
+    let generic::GenericBody {
+        id: own_id,
+        statements,
+    } = generic::map(&json).map_err(Refusal::Unfitting)?;
+    let event_id = own_id.or_else(|| EventId::new(id?).ok());
+    Ok(Delivery {
+        source: source.name.clone(),
+        event_id,
+        received,
+        attempted,
+        statements,
+    })
+}
+
+fn health(request_id: &str) -> Response<Body> {
+    #[derive(Serialize)]
+    struct Health {
+        name: &'static str,
+        version: &'static str,
+    }
+    let health = Health {
+        name: env!("CARGO_PKG_NAME"),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    json(StatusCode::OK, "application/json", request_id, &health)
+}
+
+fn reported(report: &Report, request_id: &str) -> Response<Body> {
+    let status = match report.status {
+        Status::Published | Status::Unchanged | Status::Planned => StatusCode::OK,
+        Status::Accepted | Status::Held => StatusCode::ACCEPTED,
+    };
+    json(status, "application/json", request_id, report)
+}
+
+/// RFC 9457, "Problem Details for HTTP APIs".
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<ProblemPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct ProblemPart<'a> {
+    path: &'a str,
+    detail: &'a str,
+}
+
+/// From a refusal to what the sender is told; its cause is logged here, and nowhere else.
+fn refused(refusal: &Refusal, request_id: &str) -> Response<Body> {
+    let unreadable;
+    let (status, detail) = match refusal {
+        Refusal::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."),
+        Refusal::NotFound => (StatusCode::NOT_FOUND, "There is nothing here."),
+        Refusal::Method(_) => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "This method is not allowed here.",
+        ),
+        Refusal::Unverified(_) => (
+            StatusCode::UNAUTHORIZED,
+            "The webhook could not be verified.",
+        ),
+        Refusal::Unreadable(why) => {
+            unreadable = format!("The request cannot be read: {why}.");
+            (StatusCode::BAD_REQUEST, unreadable.as_str())
+        }
+        Refusal::Unfitting(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "The body does not fit; errors names each place.",
+        ),
+        Refusal::Secret(error) => internal(error.is_transient()),
+        Refusal::Bridge(error) => internal(error.is_transient()),
+    };
+    let errors = match refusal {
+        Refusal::Unfitting(faults) => faults
+            .iter()
+            .map(|BodyFault { path, detail }| ProblemPart { path, detail })
+            .collect(),
+        _ => Vec::new(),
+    };
+    if status.is_server_error() {
+        tracing::error!(error = %refusal, status = status.as_u16(), "a webhook could not be taken");
+    } else {
+        tracing::warn!(cause = %refusal, status = status.as_u16(), "a request was refused");
+    }
+    let problem = Problem {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        detail,
+        request_id,
+        errors,
+    };
+    let mut response = json(status, "application/problem+json", request_id, &problem);
+    let extra = match refusal {
+        Refusal::Method(allowed) => Some((header::ALLOW, allowed.as_str())),
+        Refusal::Unverified(_) => Some((header::WWW_AUTHENTICATE, "StandardWebhooks")),
+        _ if status == StatusCode::SERVICE_UNAVAILABLE => {
+            Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
+        }
+        _ => None,
+    };
+    if let Some((name, value)) = extra
+        && let Ok(value) = value.parse()
+    {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+const fn internal(is_transient: bool) -> (StatusCode, &'static str) {
+    if is_transient {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The webhook cannot be taken at present; send it again.",
+        )
+    } else {
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The webhook cannot be taken; its operator has been told.",
+        )
+    }
+}
+
+fn json<T: Serialize>(
+    status: StatusCode,
+    content_type: &'static str,
+    request_id: &str,
+    body: &T,
+) -> Response<Body> {
+    let text = serde_json::to_string(body).unwrap_or_default();
+    let mut response = Response::new(Body::Text(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static(content_type),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("no-store"),
+    );
+    if let Ok(value) = request_id.parse() {
+        headers.insert("x-request-id", value);
+    }
+    response
+}
+
+/// The time that a webhook may take for publishing: senders hang up early.
+pub(crate) fn deadlines(end: tokio::time::Instant, budget: Duration) -> Deadlines {
+    let publish = end.min(tokio::time::Instant::now() + budget);
+    Deadlines { publish, end }
+}
