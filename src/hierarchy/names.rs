@@ -7,6 +7,25 @@ use super::{
 };
 
 impl<'a> View<'a> {
+    /// The first name by which a group was known.
+    pub(super) fn first_name(&self, group: &Ref) -> Option<Group> {
+        let mut name = match group {
+            Ref::Key(key) => return Some(self.id_names.get(key)?.first()?.1.clone()),
+            Ref::Name(name) => name.clone(),
+        };
+        let mut before: Option<Stamp> = None;
+        loop {
+            let renames = self.renamed_from.get(&name).into_iter().flatten();
+            let last = renames
+                .filter(|(at, _)| before.is_none_or(|before| *at < before))
+                .max();
+            let Some((at, from)) = last else {
+                return Some(name);
+            };
+            (name, before) = ((*from).clone(), Some(*at));
+        }
+    }
+
     /// The next change of the name of the group that bears `name` at `after`, if there is one.
     pub(super) fn next_name(&self, name: &Group, after: Stamp) -> Option<(Stamp, Group)> {
         match self.step(name, after) {
@@ -86,7 +105,13 @@ impl<'a> View<'a> {
                     let after = names.partition_point(|(known, _)| *known <= at);
                     names.insert(after, (at, to));
                 }
-                None => self.renames.entry(from).or_default().push((at, to)),
+                None => {
+                    self.renamed_from
+                        .entry(to.clone())
+                        .or_default()
+                        .push((at, from));
+                    self.renames.entry(from).or_default().push((at, to));
+                }
             }
         }
     }

@@ -89,6 +89,7 @@ impl Projection {
             present,
             ..Self::default()
         };
+        projection.find_origins(&views);
         projection.judge(ledger, &views, merged);
         projection.hierarchy.parents = edges
             .into_iter()
@@ -122,7 +123,7 @@ impl Projection {
         let names = published.map(|p| p.rows().keys().map(|g| (g.clone(), g.clone())).collect());
         let present = Present {
             names: names.unwrap_or_default(),
-            parents: BTreeMap::new(),
+            ..Present::default()
         };
         Plan::between(published, &present, &target.hierarchy())
     }
@@ -149,6 +150,16 @@ impl Projection {
 
     fn is_touched(&self, group: &Group) -> bool {
         self.touched.everything || self.touched.groups.contains(group)
+    }
+
+    /// For digests: by what new groups that others are moved to are told, whatever their names.
+    fn find_origins(&mut self, views: &Views<'_>) {
+        let published: BTreeSet<&Group> = self.present.names.values().collect();
+        let new = self
+            .anchors
+            .iter()
+            .filter(|(group, _)| !published.contains(group));
+        self.present.origins = views.origins(new);
     }
 
     fn judge(&mut self, ledger: &Ledger, views: &Views<'_>, merged: &Merged) {

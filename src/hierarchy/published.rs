@@ -131,7 +131,11 @@ impl Published {
                 parents.insert(present.clone(), parent);
             }
         }
-        Present { names, parents }
+        Present {
+            names,
+            parents,
+            origins: BTreeMap::new(),
+        }
     }
 }
 
@@ -140,4 +144,6 @@ impl Published {
 pub(super) struct Present {
     pub(super) names: BTreeMap<Group, Group>,
     pub(super) parents: BTreeMap<Group, Option<Group>>,
+    /// Groups of the new hierarchy by the names they were first known by, where those are others.
+    pub(super) origins: BTreeMap<Group, Group>,
 }

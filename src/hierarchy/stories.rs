@@ -765,6 +765,7 @@ fn a_digest_stands_for_removals_and_moves_alone_and_is_good_once() {
     story.publish();
     story.says("hr", 2, vec![gone("Dept A"), exists("Dept B", "Dept C")]);
     let digest = story.plan().digest(0);
+    let renamed_since = |story: &Story| story.plan().digest(0) == digest;
     story.says(
         "hr",
         3,
@@ -772,7 +773,43 @@ fn a_digest_stands_for_removals_and_moves_alone_and_is_good_once() {
     );
     let added_since = story.plan();
     assert_eq!((added_since.added.len(), added_since.renamed.len()), (1, 1));
+    assert!(renamed_since(&story));
     assert_ne!(added_since.digest(1), digest);
     story.says("hr", 4, vec![gone("Dept B")]);
     assert_ne!(story.plan().digest(0), digest);
+}
+
+#[test]
+fn a_digest_outlasts_renames_of_what_moved_and_of_what_it_moved_to() {
+    for keys in [["", "", ""], ["#1 ", "#2 ", "#3 "]] {
+        let mut story = Story::new();
+        let named = |index: usize, name: &str| format!("{}Dept {name}", keys[index]);
+        story.says(
+            "hr",
+            1,
+            vec![exists(&named(0, "A"), "-"), exists(&named(1, "B"), "-")],
+        );
+        story.publish();
+        story.says(
+            "hr",
+            2,
+            vec![
+                exists(&named(2, "New"), "-"),
+                exists(&named(0, "A"), "Dept New"),
+            ],
+        );
+        let digest = story.plan().digest(0);
+        let renames: Vec<Statement> = if keys[0].is_empty() {
+            vec![renamed("Dept New", "Newer"), renamed("Dept A", "Ah")]
+        } else {
+            vec![exists("#3 Dept Newer", "-"), exists("#1 Dept Ah", "#3")]
+        };
+        story.says("hr", 3, renames);
+        story.check(&[
+            ("Dept Ah", "Dept Newer"),
+            ("Dept B", "-"),
+            ("Dept Newer", "-"),
+        ]);
+        assert_eq!(story.plan().digest(0), digest, "{keys:?}");
+    }
 }

@@ -93,6 +93,34 @@ impl<'a> Views<'a> {
         }
     }
 
+    /// The names by which these groups were first known, where those are others: they stay,
+    /// whatever the groups are renamed to.
+    pub(super) fn origins<'g>(
+        &self,
+        groups: impl Iterator<Item = (&'g Group, &'g Anchor)>,
+    ) -> BTreeMap<Group, Group> {
+        let seeded = self.seed.iter().flat_map(|seed| {
+            let at = Stamp {
+                time: seed.time,
+                place: 0,
+            };
+            seed.rows
+                .keys()
+                .map(move |name| (self.follow_seeded(name, at), name))
+        });
+        let seeded: BTreeMap<Group, &Group> =
+            seeded.filter(|(present, name)| present != *name).collect();
+        groups
+            .filter_map(|(group, anchor)| {
+                let origin = match anchor {
+                    Anchor::Said(source, group, _) => self.of(source)?.first_name(group)?,
+                    Anchor::Seeded(_) => (*seeded.get(group)?).clone(),
+                };
+                (origin != *group).then(|| (group.clone(), origin))
+            })
+            .collect()
+    }
+
     /// A seed stands for every source, so its names follow every source's renames.
     pub(super) fn follow_seeded(&self, name: &Group, at: Stamp) -> Group {
         let (mut name, mut at) = (name.clone(), at);
