@@ -68,21 +68,24 @@ def gather(logs):
         secrets.update(SIGNING.findall(text))
         users.update(USER.findall(text))
     secrets -= none
-    short = sorted(secret for secret in secrets if len(secret) < SHORTEST)
-    forms = {secret: written(secret) for secret in secrets if len(secret) >= SHORTEST}
+    short = sorted(secret for secret in secrets if len(bare(secret)) < SHORTEST)
+    forms = {secret: written(secret) for secret in secrets - set(short)}
     for user, secret in users:
         if secret in forms:
             forms[secret].add(base64.b64encode(f"{user}:{secret}".encode()).decode())
     return forms, short
 
 
+def bare(secret):
+    return secret.removeprefix("whsec_")
+
+
 def written(secret):
-    bare = secret.removeprefix("whsec_")
     return {
-        bare,
+        bare(secret),
         base64.b64encode(secret.encode()).decode(),
         urllib.parse.quote(secret, safe=""),
-        json.dumps(bare)[1:-1],
+        json.dumps(bare(secret))[1:-1],
     }
 
 
@@ -122,9 +125,13 @@ def main():
     findings = search(forms, texts)
     size = sum(map(len, texts.values()))
     print(f"searched {len(texts)} logs, {size:,} characters: {', '.join(texts)}")
+    places = {}
     for secret, name, number in findings:
+        places.setdefault((secret, name), []).append(number)
+    for (secret, name), numbers in places.items():
         # Which one, without writing it once more.
-        print(f"FOUND a secret ({secret[:3]}…, {len(secret)} characters) in {name}, line {number}")
+        first = f"line {numbers[0]}" + (f" and {len(numbers) - 1} more" if numbers[1:] else "")
+        print(f"FOUND the secret {secret[:3]}… of {len(secret)} characters in {name}, {first}")
     print(f"secrets found in logs: {len(findings) or 'none'}")
     sys.exit(1 if findings else 0)
 
