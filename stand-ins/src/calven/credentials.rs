@@ -20,7 +20,7 @@ use crate::server::locked;
 /// How far a signed token request's time may lie from ours; Calven documents no number.
 const TIMESTAMP_TOLERANCE_SECONDS: i64 = 300;
 
-/// The one key that is accepted; the path must fit its kind.
+/// A key that is accepted; the path must fit its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
     /// A token is had by signing the key id and the time.
@@ -58,18 +58,10 @@ pub(super) fn authorise(held: &Held, request: &Received, now: i64) -> Result<(),
         .get("authorization")
         .map_or("", String::as_str);
     if request.path == PUT_BASIC {
-        let Credentials::Basic {
-            api_key,
-            api_secret,
-        } = &held.credentials
-        else {
-            return Err("this key is not for Basic authentication");
-        };
-        let expected = format!(
-            "Basic {}",
-            BASE64_STANDARD.encode(format!("{api_key}:{api_secret}"))
-        );
-        return if header == expected {
+        let expected: Vec<String> = held.credentials.iter().filter_map(basic_header).collect();
+        return if expected.is_empty() {
+            Err("this key is not for Basic authentication")
+        } else if expected.iter().any(|expected| header == expected) {
             Ok(())
         } else {
             Err("wrong key or secret")
@@ -78,7 +70,9 @@ pub(super) fn authorise(held: &Held, request: &Received, now: i64) -> Result<(),
     let Some(token) = header.strip_prefix("Bearer ") else {
         return Err("a bearer token is required");
     };
-    if matches!(&held.credentials, Credentials::Jwt { token: good } if good == token) {
+    let handed_over =
+        |key: &Credentials| matches!(key, Credentials::Jwt { token: good } if good == token);
+    if held.credentials.iter().any(handed_over) {
         return Ok(());
     }
     match held.tokens.get(token) {
@@ -86,6 +80,18 @@ pub(super) fn authorise(held: &Held, request: &Received, now: i64) -> Result<(),
         Some(_) => Err("the token has expired"),
         None => Err("the token is not one of ours"),
     }
+}
+
+fn basic_header(key: &Credentials) -> Option<String> {
+    let Credentials::Basic {
+        api_key,
+        api_secret,
+    } = key
+    else {
+        return None;
+    };
+    let encoded = BASE64_STANDARD.encode(format!("{api_key}:{api_secret}"));
+    Some(format!("Basic {encoded}"))
 }
 
 #[derive(Deserialize)]
@@ -114,10 +120,10 @@ pub(super) fn issue(shared: &Shared, request: &Received) -> Response {
         );
     }
     let proved = match request.path.as_str() {
-        TOKEN_HMAC => {
-            serde_json::from_slice(&request.body).map(|body| signed(&held.credentials, &body, now))
-        }
-        _ => serde_json::from_slice(&request.body).map(|body| told(&held.credentials, &body)),
+        TOKEN_HMAC => serde_json::from_slice(&request.body)
+            .map(|body| held.credentials.iter().any(|key| signed(key, &body, now))),
+        _ => serde_json::from_slice(&request.body)
+            .map(|body| held.credentials.iter().any(|key| told(key, &body))),
     };
     match proved {
         Err(error) => return fault(StatusCode::BAD_REQUEST, &error.to_string()),

@@ -6,6 +6,7 @@
 
 mod credentials;
 mod rows;
+mod view;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,10 +24,13 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-use self::credentials::{authorise, issue};
 pub use self::{
     credentials::Credentials,
     rows::{Row, check, tree},
+};
+use self::{
+    credentials::{authorise, issue},
+    view::View,
 };
 use crate::{
     fault::{Fault, Faults},
@@ -96,7 +100,7 @@ impl std::fmt::Debug for Shared {
 
 #[derive(Debug)]
 struct Held {
-    credentials: Credentials,
+    credentials: Vec<Credentials>,
     token_lifetime_seconds: i64,
     tokens_made: u64,
     /// Tokens that are good, each with the second it ends.
@@ -132,7 +136,7 @@ impl CalvenStandIn {
             put_faults: Faults::default(),
             token_faults: Faults::default(),
             held: Mutex::new(Held {
-                credentials,
+                credentials: vec![credentials],
                 token_lifetime_seconds: 3600,
                 tokens_made: 0,
                 tokens: HashMap::new(),
@@ -178,7 +182,12 @@ impl CalvenStandIn {
 
     /// From now on only these credentials are accepted; tokens that were issued stay good.
     pub fn rotate(&self, credentials: Credentials) {
-        locked(&self.shared.held).credentials = credentials;
+        locked(&self.shared.held).credentials = vec![credentials];
+    }
+
+    /// From now on these credentials are accepted too, beside those that are.
+    pub fn also_accept(&self, credentials: Credentials) {
+        locked(&self.shared.held).credentials.push(credentials);
     }
 
     /// Ends every token that was issued.
@@ -247,6 +256,7 @@ async fn receive(
                 .answer(&connection, || issue(&shared, &request))
                 .await
         }
+        (Method::GET, path) if let Some(view) = View::at(path) => view.show(&shared),
         (_, PUT_BEARER | PUT_BASIC | TOKEN_HMAC | TOKEN_CLIENT_SECRET) => {
             fault(StatusCode::METHOD_NOT_ALLOWED, "no such method here")
         }

@@ -1,0 +1,599 @@
+//! A world to try the bridge in: Calven, Capillary, a clock that only the test moves, and senders.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use calven_bridge::{
+    config::{Config, Files},
+    http,
+    invocation::{Failure, Function, Parts},
+    retry::RetryPolicy,
+    secrets::SecretsHome,
+    store::{MemoryStore, StateStore},
+    timestamp::{Clock, Timestamp},
+};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use lambda_runtime::Context;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use stand_ins::{
+    calven::{self, CalvenStandIn},
+    capillary::{self, CapillaryStandIn},
+};
+
+/// When the tests play, unless they say otherwise: after all that the events say.
+pub(crate) const NOW: &str = "2026-01-10T12:00:00Z";
+
+/// The repository's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of the repository.
+pub(crate) fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+pub(crate) fn time(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
+/// The secrets of the sandbox, by id.
+pub(crate) fn secrets() -> BTreeMap<String, Value> {
+    serde_json::from_str(&read("examples/sandbox/secrets.json")).unwrap()
+}
+
+/// The key of Calven's that one of the sandbox's secrets is.
+pub(crate) fn calven_key(id: &str) -> calven::Credentials {
+    let secret = &secrets()[id];
+    let field = |name: &str| secret[name].as_str().unwrap().to_owned();
+    match secret["auth"].as_str().unwrap() {
+        "hmac" => calven::Credentials::Hmac {
+            api_key: field("apiKey"),
+            api_secret: field("apiSecret"),
+        },
+        "client_secret" => calven::Credentials::ClientSecret {
+            client_id: field("clientId"),
+            client_secret: field("clientSecret"),
+        },
+        "basic" => calven::Credentials::Basic {
+            api_key: field("apiKey"),
+            api_secret: field("apiSecret"),
+        },
+        _ => calven::Credentials::Jwt {
+            token: field("token"),
+        },
+    }
+}
+
+/// The key of Capillary's that one of the sandbox's secrets is.
+pub(crate) fn capillary_key(id: &str) -> capillary::Credentials {
+    let secret = &secrets()[id];
+    let field = |name: &str| secret[name].as_str().unwrap().to_owned();
+    match secret["auth"].as_str().unwrap() {
+        "basic" => capillary::Credentials::Basic {
+            username: field("username"),
+            password: field("password"),
+        },
+        _ => capillary::Credentials::OAuth {
+            key: field("key"),
+            secret: field("secret"),
+        },
+    }
+}
+
+/// `v1,…` as Standard Webhooks has it, written anew here.
+pub(crate) fn signature(secret_id: &str, id: &str, seconds: i64, body: &[u8]) -> String {
+    let secrets = secrets();
+    let secret = secrets[secret_id]["signingSecret"].as_str().unwrap();
+    sign_with(secret, id, seconds, body)
+}
+
+pub(crate) fn sign_with(secret: &str, id: &str, seconds: i64, body: &[u8]) -> String {
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap());
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key.unwrap()).unwrap();
+    mac.update(format!("{id}.{seconds}.").as_bytes());
+    mac.update(body);
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+/// A request, before it is put into one of the envelopes.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn new(method: &'static str, path: &str) -> Self {
+        Self {
+            method,
+            path: path.to_owned(),
+            headers: vec![("host".to_owned(), "bridge.example.com".to_owned())],
+            body: Vec::new(),
+        }
+    }
+
+    /// A signed webhook.
+    pub(crate) fn webhook(source: &str, id: &str, signed_at: Timestamp, body: &[u8]) -> Self {
+        let seconds = signed_at.seconds();
+        let signature = signature(&format!("hris/{source}"), id, seconds, body);
+        let mut request = Self::new("POST", &format!("/webhooks/{source}"));
+        request.body = body.to_vec();
+        request
+            .with("content-type", "application/json")
+            .with("webhook-id", id)
+            .with("webhook-timestamp", &seconds.to_string())
+            .with("webhook-signature", &signature)
+    }
+
+    /// With this header in place of one of its name.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self = self.without(name);
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self
+    }
+
+    fn headers(&self) -> Value {
+        let headers = self.headers.iter();
+        headers
+            .map(|(name, value)| (name.clone(), json!(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    }
+
+    fn body(&self) -> (Value, bool) {
+        match std::str::from_utf8(&self.body) {
+            Ok("") => (Value::Null, false),
+            Ok(text) => (json!(text), false),
+            Err(_) => (json!(STANDARD.encode(&self.body)), true),
+        }
+    }
+
+    /// As an HTTP API or a Function URL sends it.
+    pub(crate) fn v2(&self, stage: &str) -> Value {
+        let (body, encoded) = self.body();
+        let path = match stage {
+            "$default" => self.path.clone(),
+            stage => format!("/{stage}{}", self.path),
+        };
+        json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
+            "headers": self.headers(),
+            "requestContext": {
+                "accountId": "123456789012", "apiId": "a1b2c3d4e5", "domainName": "bridge.example.com",
+                "domainPrefix": "bridge", "requestId": "JKJaXmPLvHcESHA=", "routeKey": "$default",
+                "http": {"method": self.method, "path": path, "protocol": "HTTP/1.1",
+                         "sourceIp": "192.0.2.10", "userAgent": "test"},
+                "stage": stage, "time": "10/Jan/2026:12:00:00 +0000", "timeEpoch": 1_768_046_400_000_u64,
+            },
+            "body": body, "isBase64Encoded": encoded,
+        })
+    }
+
+    /// As a REST API sends it.
+    pub(crate) fn v1(&self, stage: &str) -> Value {
+        let (body, encoded) = self.body();
+        json!({
+            "resource": "/{proxy+}", "path": self.path, "httpMethod": self.method,
+            "headers": self.headers(), "multiValueHeaders": null,
+            "queryStringParameters": null, "multiValueQueryStringParameters": null,
+            "pathParameters": null, "stageVariables": null,
+            "requestContext": {
+                "accountId": "123456789012", "apiId": "f6g7h8i9j0", "resourceId": "x1y2z3",
+                "resourcePath": "/{proxy+}", "httpMethod": self.method, "stage": stage,
+                "path": format!("/{stage}{}", self.path), "protocol": "HTTP/1.1",
+                "requestId": "6d1c9d5e-7c0b-4a3f-9a57-000000000001", "requestTimeEpoch": 1_768_046_400_000_u64,
+                "identity": {"sourceIp": "192.0.2.10", "userAgent": "test"},
+            },
+            "body": body, "isBase64Encoded": encoded,
+        })
+    }
+
+    /// As a load balancer sends it.
+    pub(crate) fn alb(&self) -> Value {
+        let (body, encoded) = self.body();
+        json!({
+            "requestContext": {"elb": {"targetGroupArn":
+                "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/bridge/0123456789abcdef"}},
+            "httpMethod": self.method, "path": self.path, "queryStringParameters": {},
+            "headers": self.headers(), "body": body, "isBase64Encoded": encoded,
+        })
+    }
+}
+
+/// An HTTP answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u64,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// Reads what Lambda would hand back to the front.
+    pub(crate) fn of(value: &Value) -> Self {
+        let mut headers = BTreeMap::new();
+        for (name, value) in value["headers"].as_object().into_iter().flatten() {
+            headers.insert(name.to_lowercase(), value.as_str().unwrap().to_owned());
+        }
+        for (name, values) in value["multiValueHeaders"].as_object().into_iter().flatten() {
+            headers.insert(name.to_lowercase(), values[0].as_str().unwrap().to_owned());
+        }
+        let text = value["body"].as_str().unwrap_or_default();
+        Self {
+            status: value["statusCode"].as_u64().expect("an HTTP answer"),
+            headers,
+            body: serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+        }
+    }
+
+    /// The HTTP status and the word for what became of it.
+    pub(crate) fn word(&self) -> (u64, &str) {
+        (self.status, self.body["status"].as_str().unwrap_or("-"))
+    }
+
+    /// The reasons of what is held.
+    pub(crate) fn held(&self) -> Vec<&str> {
+        held(&self.body)
+    }
+}
+
+/// The reasons of what a report says is held.
+pub(crate) fn held(report: &Value) -> Vec<&str> {
+    let entries = report["held"].as_array().into_iter().flatten();
+    entries
+        .map(|entry| entry["reason"].as_str().unwrap())
+        .collect()
+}
+
+/// How the world is set up.
+#[derive(Default)]
+pub(crate) struct Setup {
+    variables: BTreeMap<String, String>,
+    secrets_file: Option<PathBuf>,
+    store: Option<Arc<dyn StateStore>>,
+    capillary: Option<String>,
+    calven_key: Option<calven::Credentials>,
+}
+
+impl Setup {
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Which secret of the sandbox proves us to Calven, and is the one that Calven takes.
+    pub(crate) fn calven_secret(mut self, id: &str) -> Self {
+        self.calven_key = Some(calven_key(id));
+        self.variable("CALVEN_SECRET_ID", id)
+    }
+
+    pub(crate) fn secrets_file(mut self, path: &Path) -> Self {
+        self.secrets_file = Some(path.to_owned());
+        self
+    }
+
+    pub(crate) fn store(mut self, store: Arc<dyn StateStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Capillary is there and answers this.
+    pub(crate) fn capillary(mut self, body: &str) -> Self {
+        self.capillary = Some(body.to_owned());
+        self
+    }
+
+    /// Nothing waits for a seed.
+    pub(crate) fn unseeded(self) -> Self {
+        self.variable("SEED_REQUIRED", "false")
+    }
+
+    pub(crate) async fn start(self) -> World {
+        let Self {
+            mut variables,
+            secrets_file,
+            store,
+            capillary,
+            calven_key: key,
+        } = self;
+        let micros = Arc::new(AtomicI64::new(time(NOW).micros()));
+        let seconds = {
+            let micros = Arc::clone(&micros);
+            move || Timestamp::from_micros(micros.load(Ordering::SeqCst)).seconds()
+        };
+        let key = key.unwrap_or_else(|| calven_key("calven/api"));
+        let calven = CalvenStandIn::start(key, seconds.clone()).await.unwrap();
+        let mut set = |name: &str, value: String| {
+            variables.entry(name.to_owned()).or_insert(value);
+        };
+        set("CALVEN_BASE_URL", calven.url());
+        set("CALVEN_SECRET_ID", "calven/api".to_owned());
+        let sources = root().join("examples/sandbox/sources.toml");
+        set("SOURCES_FILE", sources.display().to_string());
+        set("STATE_URL", "memory:".to_owned());
+        let capillary = match capillary {
+            Some(body) => {
+                let id = "capillary/api".to_owned();
+                set("CAPILLARY_SECRET_ID", id);
+                let key = capillary_key(&variables["CAPILLARY_SECRET_ID"]);
+                let stand_in = CapillaryStandIn::start(key, body, seconds).await.unwrap();
+                variables
+                    .entry("CAPILLARY_BASE_URL".to_owned())
+                    .or_insert_with(|| stand_in.url());
+                Some(stand_in)
+            }
+            None => None,
+        };
+        let secrets_file =
+            secrets_file.unwrap_or_else(|| root().join("examples/sandbox/secrets.json"));
+        let store = store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
+        let mut world = World {
+            function: None,
+            calven,
+            capillary,
+            micros,
+            store,
+            variables,
+            secrets_file,
+            time_left: Duration::ZERO,
+            invocations: AtomicU64::new(0),
+        };
+        world.restart();
+        world
+    }
+}
+
+/// Everything around one function, and the function.
+pub(crate) struct World {
+    function: Option<Function>,
+    pub(crate) calven: CalvenStandIn,
+    capillary: Option<CapillaryStandIn>,
+    micros: Arc<AtomicI64>,
+    pub(crate) store: Arc<dyn StateStore>,
+    variables: BTreeMap<String, String>,
+    secrets_file: PathBuf,
+    time_left: Duration,
+    invocations: AtomicU64,
+}
+
+impl World {
+    /// As it is deployed: nothing seeded, nothing known.
+    pub(crate) async fn new() -> Self {
+        Setup::default().start().await
+    }
+
+    /// Seeded an hour ago with these rows, `"Group [Type]"` or `"Group [Type] < Parent [Type]"`.
+    pub(crate) async fn seeded(rows: &[&str]) -> Self {
+        Setup::default().start().await.seed(rows).await
+    }
+
+    pub(crate) async fn seed(self, rows: &[&str]) -> Self {
+        let event = json!({"action": "seed", "occurredAt": "2026-01-01T00:00:00Z",
+            "groupRelationships": rows.iter().map(|row| row_of(row)).collect::<Vec<_>>()});
+        let report = self.action(event).await;
+        assert_eq!(report["status"], "published", "{report}");
+        self
+    }
+
+    /// Another instance takes over, which has nothing but the state.
+    pub(crate) fn restart(&mut self) {
+        self.function = Some(self.another());
+    }
+
+    /// One more instance on the same state.
+    pub(crate) fn another(&self) -> Function {
+        let files = Files {
+            beside_binary: None,
+            working_dir: root().to_owned(),
+        };
+        let config = Config::read(&|name| self.variables.get(name).cloned(), &files).unwrap();
+        let micros = Arc::clone(&self.micros);
+        let parts = Parts {
+            http: http::client().unwrap(),
+            secrets: SecretsHome::File(self.secrets_file.clone()),
+            store: Arc::clone(&self.store),
+            clock: Clock::new(move || Timestamp::from_micros(micros.load(Ordering::SeqCst))),
+            retry: RetryPolicy {
+                first: Duration::from_millis(1),
+                cap: Duration::from_millis(1),
+                attempt: Duration::from_secs(20),
+            },
+            salt: || [7; 32],
+        };
+        Function::new(config, parts).unwrap()
+    }
+
+    /// Sets a variable and takes another instance.
+    pub(crate) fn reconfigure(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self.restart();
+    }
+
+    pub(crate) fn capillary(&self) -> &CapillaryStandIn {
+        self.capillary.as_ref().expect("a world with Capillary")
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn set_now(&self, text: &str) {
+        self.micros.store(time(text).micros(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn pass(&self, by: Duration) {
+        let by = i64::try_from(by.as_micros()).unwrap();
+        self.micros.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// From now on Lambda leaves every invocation so much time; zero: as much as there is.
+    pub(crate) fn leave(&mut self, time_left: Duration) {
+        self.time_left = time_left;
+    }
+
+    /// So little that what cannot be had is given up at once; less than 300 ms is all margin.
+    pub(crate) fn leave_little(&mut self) {
+        self.leave(Duration::from_millis(500));
+    }
+
+    pub(crate) fn leave_enough(&mut self) {
+        self.leave(Duration::ZERO);
+    }
+
+    pub(crate) fn context(&self) -> Context {
+        let number = self.invocations.fetch_add(1, Ordering::SeqCst);
+        let mut context = Context::default();
+        context.request_id = format!("00000000-0000-4000-8000-{number:012}");
+        if !self.time_left.is_zero() {
+            let deadline = self.now().plus(self.time_left).micros() / 1_000;
+            context.deadline = u64::try_from(deadline).unwrap();
+        }
+        context
+    }
+
+    /// Invokes the function.
+    pub(crate) async fn invoke(&self, event: Value) -> Result<Value, Failure> {
+        let function = self.function.as_ref().unwrap();
+        function.handle(event, self.context()).await
+    }
+
+    /// Sends an HTTP request, by an HTTP API.
+    pub(crate) async fn send(&self, request: &Request) -> Answer {
+        Answer::of(&self.invoke(request.v2("$default")).await.unwrap())
+    }
+
+    /// A webhook as the source would send it now: signed, its id the body's.
+    pub(crate) fn signed(&self, source: &str, body: &Value) -> Request {
+        let id = body["id"].as_str().unwrap_or("msg_1").to_owned();
+        Request::webhook(source, &id, self.now(), body.to_string().as_bytes())
+    }
+
+    pub(crate) async fn webhook(&self, source: &str, body: &Value) -> Answer {
+        self.send(&self.signed(source, body)).await
+    }
+
+    /// One change that the source `acme` says happened at this minute of the tenth of January.
+    pub(crate) async fn says(&self, minute: u32, change: Value) -> Answer {
+        let at = format!("2026-01-10T11:{minute:02}:00Z");
+        let id = format!("evt_{minute}_{change}");
+        let id = &hex::encode(<Sha256 as sha2::Digest>::digest(id))[..12];
+        let body = json!({"id": id, "occurredAt": at, "changes": [change]});
+        self.webhook("acme", &body).await
+    }
+
+    /// An operator's action, or a schedule's.
+    pub(crate) async fn action(&self, event: Value) -> Value {
+        match self.invoke(event).await {
+            Ok(value) => value,
+            Err(failure) => panic!("{}: {failure}", failure.error_type()),
+        }
+    }
+
+    /// An action that is refused: `errorType` and `errorMessage`.
+    pub(crate) async fn refused(&self, event: Value) -> (&'static str, String) {
+        match self.invoke(event).await {
+            Ok(value) => panic!("not refused: {value}"),
+            Err(failure) => (failure.error_type(), failure.to_string()),
+        }
+    }
+
+    /// What Calven holds: `"Group [Type] < Parent [Type]"`, in order.
+    pub(crate) fn holds(&self) -> Vec<String> {
+        let mut rows: Vec<String> = self
+            .calven
+            .rows()
+            .unwrap_or_default()
+            .iter()
+            .map(text_of)
+            .collect();
+        rows.sort();
+        rows
+    }
+
+    pub(crate) fn puts(&self) -> usize {
+        self.calven.puts().len()
+    }
+
+    /// The state as it is stored.
+    pub(crate) async fn state(&self) -> Option<Value> {
+        let loaded = self.store.load().await.unwrap()?;
+        Some(serde_json::from_slice(&loaded.bytes).unwrap())
+    }
+
+    /// Everything that must be the same after what changes nothing.
+    pub(crate) async fn everything(&self) -> (Option<Value>, Vec<String>, usize) {
+        (self.state().await, self.holds(), self.puts())
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_holds(&self, expected: &[&str]) {
+        let mut expected: Vec<&str> = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(self.holds(), expected);
+    }
+}
+
+/// `"Group [Type]"` or `"Group [Type] < Parent [Type]"` as one of Calven's rows.
+pub(crate) fn row_of(text: &str) -> Value {
+    let pair = |text: &str| {
+        let (name, group_type) = text.strip_suffix(']').unwrap().rsplit_once(" [").unwrap();
+        (name.to_owned(), group_type.to_owned())
+    };
+    let (group, parent) = match text.split_once(" < ") {
+        Some((group, parent)) => (pair(group), Some(pair(parent))),
+        None => (pair(text), None),
+    };
+    let (parent, parent_type) = parent.unzip();
+    json!({"group": group.0, "groupType": group.1, "parent": parent, "parentType": parent_type})
+}
+
+/// The other way round.
+pub(crate) fn text_of(row: &calven::Row) -> String {
+    let calven::Row {
+        group,
+        group_type,
+        parent,
+        parent_type,
+    } = row;
+    match parent.as_ref().zip(parent_type.as_ref()) {
+        Some((parent, parent_type)) => {
+            format!("{group} [{group_type}] < {parent} [{parent_type}]")
+        }
+        None => format!("{group} [{group_type}]"),
+    }
+}
+
+/// An upsert of a row, as `generic` takes it.
+pub(crate) fn upsert(row: &str) -> Value {
+    let mut change = row_of(row);
+    change["op"] = json!("upsert");
+    change
+}
+
+pub(crate) fn remove(group: &str) -> Value {
+    let row = row_of(group);
+    json!({"op": "remove", "group": row["group"], "groupType": row["groupType"]})
+}
+
+pub(crate) fn rename(group: &str, to: &str) -> Value {
+    let row = row_of(group);
+    json!({"op": "rename", "group": row["group"], "groupType": row["groupType"], "to": to})
+}
