@@ -68,9 +68,12 @@ pub struct Bridge {
 /// Why an invocation could not do what it was for.
 #[derive(Debug, thiserror::Error)]
 pub enum BridgeError {
-    /// The state could not be loaded or saved: nothing is durable.
+    /// The state could not be loaded: nothing is durable.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The state could not be saved: nothing is durable.
+    #[error("not saved: {0}")]
+    Unsaved(#[source] StoreError),
     /// The state is there and cannot be used: nothing was changed.
     #[error(transparent)]
     State(#[from] StateError),
@@ -94,7 +97,8 @@ impl BridgeError {
         match self {
             Self::Store(error) => error.is_transient(),
             Self::State(_) | Self::Refused(_) => false,
-            Self::TimeIsUp | Self::NoTimeToPublish => true,
+            // A sender is to send again what was not saved, whatever the cause.
+            Self::TimeIsUp | Self::NoTimeToPublish | Self::Unsaved(_) => true,
             Self::NotPublished(error) => error.is_transient(),
         }
     }
@@ -288,7 +292,7 @@ impl Bridge {
                 progress.save_failures += 1;
                 Ok(Saved::Again)
             }
-            Ok(Err(error)) => Err(error.into()),
+            Ok(Err(error)) => Err(BridgeError::Unsaved(error)),
             Err(_) => Err(BridgeError::TimeIsUp),
         }
     }

@@ -26,7 +26,7 @@ use crate::{
     retry::RetryPolicy,
     secrets::SecretsHome,
     store::{BoxFuture, StateStore},
-    timestamp::Clock,
+    timestamp::{Clock, Timestamp},
     webhook::{Edge, Outcome, deadlines},
 };
 
@@ -87,6 +87,7 @@ impl Failure {
             Self::BadAction(_) => "BadAction",
             Self::Bridge(error) => match error {
                 BridgeError::Store(_) => "StateUnavailable",
+                BridgeError::Unsaved(_) => "StateNotSaved",
                 BridgeError::State(_) => "StateUnreadable",
                 BridgeError::TimeIsUp => "TimeIsUp",
                 BridgeError::Refused(_) => "Refused",
@@ -133,13 +134,11 @@ impl Function {
     /// When everything must be saved: Lambda's deadline less a margin to save and answer.
     fn end(&self, context: &Context) -> Instant {
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
-        let left = match deadline {
-            0 => DEFAULT_TIME,
-            deadline => {
-                let deadline =
-                    crate::timestamp::Timestamp::from_micros(deadline.saturating_mul(1_000));
-                deadline.since(self.clock.now())
-            }
+        let deadline = Timestamp::from_micros(deadline.saturating_mul(1_000));
+        // Local emulators give none, or one that was over long ago.
+        let left = match deadline.since(self.clock.now()) {
+            Duration::ZERO => DEFAULT_TIME,
+            left => left,
         };
         let margin = (left / 10).clamp(Duration::from_millis(300), Duration::from_secs(2));
         Instant::now() + left.saturating_sub(margin)
@@ -219,6 +218,7 @@ impl Function {
             request_id,
             "queue",
             None,
+            None,
             report.as_ref(),
             Some(batch.records.len()),
             Some(response.failures()),
@@ -239,7 +239,7 @@ impl Function {
             Answer::Report(report) => Some(&**report),
             Answer::Export(_) | Answer::History { .. } => None,
         };
-        log(request_id, name, None, report, None, None);
+        log(request_id, name, None, None, report, None, None);
         Ok(serde_json::to_value(answer)?)
     }
 }
@@ -270,7 +270,8 @@ async fn answer(
     log(
         &request_id,
         "webhook",
-        source.as_deref().map(|source| (source, http_status)),
+        source.as_deref(),
+        Some(http_status),
         report.as_ref(),
         None,
         None,

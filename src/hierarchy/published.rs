@@ -53,11 +53,12 @@ impl Published {
         self.rows.len()
     }
 
-    /// What leads back from `self` to `before`.
+    /// What leads back from `self` to `before`: the rows that differ. By what the others are found
+    /// again is taken from the newer one.
     pub fn undo_to(&self, before: &Self) -> Undo {
         let mut rows = BTreeMap::new();
         for (group, row) in &before.rows {
-            if self.rows.get(group) != Some(row) {
+            if self.rows.get(group).map(|now| &now.parent) != Some(&row.parent) {
                 rows.insert(group.clone(), Some(row.clone()));
             }
         }

@@ -111,7 +111,8 @@ impl Story {
             parent: (*parent != "-").then(|| group(parent)),
         });
         let rows = SeedRows::new(rows.collect()).unwrap();
-        self.ledger.merge_seed(&rows, Timestamp::from_seconds(at));
+        self.ledger
+            .merge_seed(&rows, None, Timestamp::from_seconds(at));
     }
 
     fn project(&self) -> Projection {

@@ -8,17 +8,14 @@ use crate::{
     calven::Calven,
     capillary::{Capillary, statements::OrgTypes},
     config::Config,
-    hierarchy::{Guard, NameFault, Rules, SourceName},
+    hierarchy::{Guard, Rules, SourceName},
     secrets::Secrets,
     webhook::Edge,
 };
 
 impl Function {
     /// The function, of a configuration and its parts. Nothing is fetched or read yet.
-    ///
-    /// # Errors
-    /// [`NameFault`] where a configured group type can't be one.
-    pub fn new(config: Config, parts: Parts) -> Result<Self, NameFault> {
+    pub fn new(config: Config, parts: Parts) -> Self {
         let Parts {
             http,
             secrets,
@@ -50,7 +47,10 @@ impl Function {
                         clock.clone(),
                     )
                     .with_retry_policy(retry),
-                    types: OrgTypes::new(&capillary.group_type, &source.group_types)?,
+                    types: OrgTypes {
+                        default: capillary.group_type,
+                        by_org_type: source.group_types.clone(),
+                    },
                     max_age: capillary.max_age,
                 })
             }
@@ -94,11 +94,11 @@ impl Function {
             max_body_bytes: config.max_body_bytes,
             clock: clock.clone(),
         });
-        Ok(Self {
+        Self {
             edge,
             bridge,
             publish_budget: config.publish_budget,
             clock,
-        })
+        }
     }
 }

@@ -6,12 +6,12 @@ use crate::report::Report;
 pub(super) fn log(
     request_id: &str,
     invocation: &str,
-    http: Option<(&str, u16)>,
+    source: Option<&str>,
+    http_status: Option<u16>,
     report: Option<&Report>,
     records: Option<usize>,
     failed_records: Option<usize>,
 ) {
-    let (source, http_status) = http.unzip();
     match report {
         Some(report) => {
             let changes = report.hierarchy.changes;

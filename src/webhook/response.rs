@@ -37,7 +37,7 @@ pub enum Refusal {
     #[error("{0}")]
     Unreadable(String),
     /// The body is JSON, but not what the source's mapping takes.
-    #[error("{} faults in the body", .0.len())]
+    #[error("the body does not fit: {}", places(.0))]
     Unfitting(Vec<BodyFault>),
     /// The source's secret cannot be had.
     #[error(transparent)]
@@ -45,6 +45,11 @@ pub enum Refusal {
     /// The statements could not be made durable.
     #[error(transparent)]
     Bridge(#[from] BridgeError),
+}
+
+fn places(faults: &[BodyFault]) -> String {
+    let text = |BodyFault { path, detail }: &BodyFault| format!("{path} {detail}");
+    faults.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
 pub(super) fn health(request_id: &str) -> Response<Body> {
