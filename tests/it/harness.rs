@@ -435,10 +435,6 @@ impl World {
         Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
     }
 
-    pub(crate) fn set_now(&self, text: &str) {
-        self.micros.store(time(text).micros(), Ordering::SeqCst);
-    }
-
     pub(crate) fn pass(&self, by: Duration) {
         let by = i64::try_from(by.as_micros()).unwrap();
         self.micros.fetch_add(by, Ordering::SeqCst);
