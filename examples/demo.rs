@@ -269,7 +269,7 @@ impl Demo {
         let signing_key = secret("hris/acme", "signingSecret")?;
         let signing_key = signing_key.strip_prefix("whsec_").unwrap_or(&signing_key);
         Ok(Self {
-            function: Function::new(config, parts)?,
+            function: Function::new(config, parts),
             calven,
             _capillary: capillary,
             _folder: folder,

@@ -1,40 +1,42 @@
 //! The publishing protocol: what was said becomes durable, and what follows from it reaches Calven.
 //!
-//! 1. load · 2. merge, project, plan · 3. nothing to send and no PUT owed: save if changed · 4. guard;
-//! where a PUT is owed and the plan is held, what was published last is sent · 5. PUT · 6. save if
-//! nobody else has meanwhile, else from 1, owing a PUT.
+//! 1. Load.
+//! 2. Merge, project, plan.
+//! 3. Where there is nothing to send and no PUT is owed: save if anything changed. Done.
+//! 4. Guard. Where a PUT is owed and the plan is held, what was published last is sent.
+//! 5. PUT.
+//! 6. Save if nobody else has meanwhile; else from 1, owing a PUT.
 //!
 //! A PUT is owed by who has PUT and not won the swap after it, by who finds `unsure` in the state, and
 //! by every reconcile. Who cannot pay saves `unsure`. So Calven ends up with what was saved last,
 //! however many instances run and whichever of them die.
 
+mod answer;
 mod change;
+mod enrichment;
 mod pending;
+mod round;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::Instant};
 
-pub use self::change::{Change, Deadlines};
-use self::pending::{Pending, Send};
+use self::round::Round;
+pub use self::{
+    change::{Change, Deadlines},
+    enrichment::Enrichment,
+};
 use crate::{
     calven::{Calven, CalvenError},
-    capillary::{
-        Capillary, Organizations,
-        statements::{self, OrgTypes},
-    },
-    hierarchy::{Guard, Hierarchy, Ledger, Merged, Projection, Rules, Salt, SourceName},
-    report::{HeldEntry, HeldPlan, HierarchyCounts, PlanView, Report, StatementCounts, Status},
-    state::{Hold, State, StateError},
+    hierarchy::{Guard, Hierarchy, Rules, Salt},
+    report::{Report, Status},
+    state::{State, StateError},
     store::{StateStore, StoreError, Swap, Tag},
     timestamp::Clock,
 };
 
 /// How often a save that failed for passing causes is tried again within an invocation.
 const SAVE_RETRIES: u32 = 2;
-
-/// How long after a failure a webhook does not ask Capillary again.
-const CAPILLARY_PAUSE: Duration = Duration::from_secs(30);
 
 /// What of the configuration decides how is published.
 #[derive(Clone, Debug)]
@@ -49,17 +51,6 @@ pub struct Policy {
     pub tombstone_age: Duration,
     /// Everything but saving and sending.
     pub dry_run: bool,
-}
-
-/// Capillary, and how its organisations become groups.
-#[derive(Debug)]
-pub struct Enrichment {
-    /// The client.
-    pub capillary: Capillary,
-    /// The group types.
-    pub types: OrgTypes,
-    /// A webhook re-reads only what is older.
-    pub max_age: Duration,
 }
 
 /// The bridge: one state, one Calven.
@@ -77,9 +68,12 @@ pub struct Bridge {
 /// Why an invocation could not do what it was for.
 #[derive(Debug, thiserror::Error)]
 pub enum BridgeError {
-    /// The state could not be loaded or saved: nothing is durable.
+    /// The state could not be loaded: nothing is durable.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The state could not be saved: nothing is durable.
+    #[error("not saved: {0}")]
+    Unsaved(#[source] StoreError),
     /// The state is there and cannot be used: nothing was changed.
     #[error(transparent)]
     State(#[from] StateError),
@@ -103,7 +97,8 @@ impl BridgeError {
         match self {
             Self::Store(error) => error.is_transient(),
             Self::State(_) | Self::Refused(_) => false,
-            Self::TimeIsUp | Self::NoTimeToPublish => true,
+            // A sender is to send again what was not saved, whatever the cause.
+            Self::TimeIsUp | Self::NoTimeToPublish | Self::Unsaved(_) => true,
             Self::NotPublished(error) => error.is_transient(),
         }
     }
@@ -119,17 +114,6 @@ struct Progress {
     given_up: Option<Option<CalvenError>>,
     save_failures: u32,
     rounds: u32,
-}
-
-/// The state as this round sees it.
-struct Round {
-    state: State,
-    tag: Option<Tag>,
-    merged: Merged,
-    projection: Projection,
-    pending: Pending,
-    changed: bool,
-    warnings: Vec<String>,
 }
 
 /// What came of saving.
@@ -275,99 +259,6 @@ impl Bridge {
         }
     }
 
-    /// Merges, projects and plans.
-    fn round(
-        &self,
-        mut state: State,
-        tag: Option<Tag>,
-        change: &Change<'_>,
-        organizations: Option<&Result<Option<Organizations>, String>>,
-    ) -> Result<Round, BridgeError> {
-        let mut warnings = Vec::new();
-        let mut changed = false;
-        match (organizations, &self.enrichment) {
-            (Some(Ok(Some(organizations))), Some(enrichment)) => {
-                let merged = statements::merge(&mut state.ledger, organizations, &enrichment.types);
-                warnings.extend(merged.warnings);
-                changed = true;
-            }
-            (Some(Err(failure)), _) => warnings.push(failure.clone()),
-            (Some(Ok(None) | Ok(Some(_))) | None, _) => {}
-        }
-        let merged = change.merge(&mut state.ledger);
-        if matches!(change, Change::Reconcile) {
-            let before = self.clock.now().minus(self.policy.tombstone_age);
-            let full = state.ledger.clone();
-            let publishable: Vec<_> = state.publishable().into_iter().cloned().collect();
-            state
-                .ledger
-                .prune(before, &publishable.iter().collect::<Vec<_>>());
-            changed |= full != state.ledger;
-        }
-        let projection = Projection::of(
-            &state.ledger,
-            state.published.as_ref(),
-            &self.policy.rules,
-            &merged,
-        );
-        let pending = Pending::of(&mut state, &projection, change, &self.policy)?;
-        changed |= merged.changed || pending.changes_the_hold();
-        Ok(Round {
-            state,
-            tag,
-            merged,
-            projection,
-            pending,
-            changed,
-            warnings,
-        })
-    }
-
-    /// Reads Capillary where that is due: at every reconcile; for a webhook if what is known is too
-    /// old. Its failure never blocks anything.
-    async fn organizations(
-        &self,
-        ledger: &Ledger,
-        change: &Change<'_>,
-        deadlines: Deadlines,
-    ) -> Result<Option<Organizations>, String> {
-        let Some(Enrichment {
-            capillary,
-            types: _,
-            max_age,
-        }) = &self.enrichment
-        else {
-            return Ok(None);
-        };
-        let mut failed = self.capillary_failed.lock().await;
-        let until = match change {
-            Change::Reconcile => deadlines.publish,
-            Change::Deliveries { .. } => {
-                let read = ledger.last_read(&SourceName::capillary());
-                let is_due = read.is_none_or(|read| self.clock.now().since(read) > *max_age);
-                let paused = failed.is_some_and(|at| at.elapsed() < CAPILLARY_PAUSE);
-                if !is_due || paused {
-                    return Ok(None);
-                }
-                deadlines.for_a_part(3)
-            }
-            Change::Seed { .. } | Change::Approve(_) | Change::Rollback(_) | Change::Look => {
-                return Ok(None);
-            }
-        };
-        match capillary.organizations(until).await {
-            Ok(organizations) => {
-                *failed = None;
-                Ok(Some(organizations))
-            }
-            Err(error) => {
-                tracing::warn!(%error, "Capillary could not be read; what is known of it stands");
-                *failed = Some(Instant::now());
-                Err("capillary: could not be read; its last known organisations stand".to_owned())
-            }
-        }
-    }
-
     async fn put(
         &self,
         hierarchy: &Hierarchy,
@@ -401,7 +292,7 @@ impl Bridge {
                 progress.save_failures += 1;
                 Ok(Saved::Again)
             }
-            Ok(Err(error)) => Err(error.into()),
+            Ok(Err(error)) => Err(BridgeError::Unsaved(error)),
             Err(_) => Err(BridgeError::TimeIsUp),
         }
     }
@@ -422,183 +313,5 @@ impl Bridge {
         }
         progress.rounds += 1;
         Ok(())
-    }
-
-    fn dry_run(&self, round: &Round, change: &Change<'_>) -> Report {
-        let mut report = self.report(round, change, None);
-        report.status = Status::Planned;
-        report.saved = Some(false);
-        report
-            .warnings
-            .push("dry run: nothing was saved, nothing was sent".to_owned());
-        report.plan = Some(round.plan_view());
-        report
-    }
-
-    fn finish(
-        &self,
-        round: &Round,
-        change: &Change<'_>,
-        progress: Progress,
-    ) -> Result<Report, BridgeError> {
-        if let Some(refused) = &round.pending.refused {
-            return Err(BridgeError::Refused(refused.clone()));
-        }
-        let put = progress.put.then_some(Status::Published);
-        Ok(self.report(round, change, put))
-    }
-
-    fn give_up(
-        &self,
-        round: &Round,
-        change: &Change<'_>,
-        progress: Progress,
-    ) -> Result<Report, BridgeError> {
-        if let Some(refused) = &round.pending.refused {
-            return Err(BridgeError::Refused(refused.clone()));
-        }
-        let failure = progress.given_up.flatten();
-        match change {
-            // A reconcile of a held plan has nothing of its own to send.
-            Change::Reconcile if round.pending.is_held() => Ok(self.report(round, change, None)),
-            Change::Reconcile | Change::Approve(_) | Change::Rollback(_) => Err(match failure {
-                Some(failure) => BridgeError::NotPublished(failure),
-                None => BridgeError::NoTimeToPublish,
-            }),
-            Change::Deliveries { .. } | Change::Seed { .. } | Change::Look => {
-                let mut report = self.report(round, change, Some(Status::Accepted));
-                if report.status == Status::Accepted {
-                    let why = match failure {
-                        Some(failure) if failure.is_transient() => {
-                            "Calven could not be reached; the next webhook or the schedule sends it"
-                        }
-                        Some(_) => {
-                            "Calven refused; the next webhook or the schedule tries again once that is mended"
-                        }
-                        None => {
-                            "there was no time left to publish; the next webhook or the schedule sends it"
-                        }
-                    };
-                    report.reason = Some(why.to_owned());
-                }
-                Ok(report)
-            }
-        }
-    }
-
-    fn report(&self, round: &Round, change: &Change<'_>, sent: Option<Status>) -> Report {
-        let Round {
-            state,
-            tag: _,
-            merged,
-            projection,
-            pending,
-            changed: _,
-            warnings,
-        } = round;
-        let own = change.is_a_sender_s();
-        let plan_waits = pending
-            .held
-            .filter(|_| !own || projection.is_concerned_by(&pending.plan));
-        let (held, conflicts) = if own {
-            (
-                projection.held_of_its_own(),
-                projection.conflicts_of_its_own(),
-            )
-        } else {
-            (projection.held.clone(), projection.conflicts.clone())
-        };
-        let mut entries: Vec<HeldEntry> = Vec::new();
-        entries
-            .extend(plan_waits.map(|reason| HeldEntry::Plan(HeldPlan::new(reason, &pending.plan))));
-        entries.extend(held.into_iter().map(HeldEntry::Statement));
-        let status = match sent {
-            Some(status) if pending.held.is_none() => status,
-            Some(_) | None if plan_waits.is_some() => Status::Held,
-            // Nothing of its own could be sent: what it said waits, or there was nothing to send.
-            Some(_) | None if !entries.is_empty() => Status::Held,
-            Some(_) | None => Status::Unchanged,
-        };
-        let mut all_warnings = merged.warnings.clone();
-        all_warnings.extend(warnings.iter().chain(&projection.warnings).cloned());
-        Report {
-            status,
-            reason: None,
-            source: change.source(),
-            event_id: change.event_id(),
-            statements: StatementCounts {
-                applied: projection.applied,
-                stale: projection.stale,
-            },
-            hierarchy: HierarchyCounts {
-                version: state.version,
-                groups: state.published_groups(),
-                changes: pending.plan.counts(),
-            },
-            held: entries,
-            conflicts,
-            warnings: all_warnings,
-            saved: None,
-            plan: None,
-        }
-    }
-}
-
-impl Round {
-    fn plan_view(&self) -> PlanView {
-        let digest = self
-            .pending
-            .is_pending
-            .then(|| self.pending.plan.digest(self.state.approvals));
-        PlanView::new(&self.pending.plan, digest)
-    }
-
-    /// Where the rows stay the same, by what they are found again may have changed all the same.
-    fn refresh_anchors(&mut self) -> bool {
-        if self.pending.is_pending || self.state.published.is_none() || self.state.hold != Hold::No
-        {
-            return false;
-        }
-        let refreshed = Some(self.projection.as_published());
-        let changed = self.state.published != refreshed;
-        if changed {
-            self.state.published = refreshed;
-        }
-        changed
-    }
-
-    /// Takes what was PUT as published.
-    fn publish(&mut self, send: Send, change: &Change<'_>, now: crate::timestamp::Timestamp) {
-        let Self {
-            state,
-            projection,
-            pending,
-            ..
-        } = self;
-        let counts = pending.plan.counts();
-        match send {
-            Send::Again => {
-                let published = state.published.clone().unwrap_or_default();
-                state.publish(
-                    published,
-                    change.cause(),
-                    crate::hierarchy::plan::Counts::default(),
-                    now,
-                );
-            }
-            Send::Projection => {
-                state.publish(projection.as_published(), change.cause(), counts, now);
-                if matches!(change, Change::Approve(_)) {
-                    state.hold = Hold::No;
-                }
-            }
-            Send::Back { version, target } => {
-                state.publish(target, format!("rollback to {version}"), counts, now);
-                state.hold = Hold::RolledBack { version };
-            }
-        }
-        if matches!(change, Change::Approve(_)) && pending.refused.is_none() {
-            state.approvals += 1;
-        }
     }
 }

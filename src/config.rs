@@ -7,7 +7,7 @@ mod variables;
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use crate::{http::BaseUrl, sources::config::Sources, store::StateUrl};
+use crate::{hierarchy::GroupType, http::BaseUrl, sources::config::Sources, store::StateUrl};
 
 pub use self::problems::{ConfigProblem, ConfigProblems};
 
@@ -64,7 +64,7 @@ pub struct CapillaryConfig {
     /// `CAPILLARY_FETCH_SIBLINGS`.
     pub fetch_siblings: bool,
     /// `CAPILLARY_GROUP_TYPE`: Calven's group type of an org whose own type has none.
-    pub group_type: String,
+    pub group_type: GroupType,
     /// `CAPILLARY_ATTACH_ROOTS`: whether top-level groups become children of the base organisation.
     pub attach_roots: bool,
     /// `CAPILLARY_MAX_AGE_SECONDS`: a webhook re-reads only what is older.
@@ -162,16 +162,14 @@ fn read_capillary(vars: &mut Variables<'_>) -> Option<CapillaryConfig> {
     let secret_id = vars.text(id_name);
     // Read in any case: a wrong value is a problem before Capillary is switched on too.
     let fetch_siblings = vars.bool_or("CAPILLARY_FETCH_SIBLINGS", true);
-    let group_type = vars
-        .text("CAPILLARY_GROUP_TYPE")
-        .unwrap_or_else(|| "Organization".to_owned());
+    let group_type = vars.name_or("CAPILLARY_GROUP_TYPE", "Organization");
     let attach_roots = vars.bool_or("CAPILLARY_ATTACH_ROOTS", false);
     let max_age = vars.seconds_or("CAPILLARY_MAX_AGE_SECONDS", 900);
     Some(CapillaryConfig {
         base_url: base_url?,
         secret_id: secret_id?,
         fetch_siblings,
-        group_type,
+        group_type: group_type?,
         attach_roots,
         max_age,
     })

@@ -1,32 +1,32 @@
 //! Which of the four ways we were called, and the function that answers them all.
 
+mod assemble;
+mod kind;
+mod log;
+
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lambda_http::{
-    Adapter, Body, Request, RequestExt as _, Response, aws_lambda_events as _,
+    Adapter, Body, Request, RequestExt as _, Response,
     request::{LambdaRequest, RequestContext},
 };
 use lambda_runtime::{
     Context, Diagnostic, LambdaEvent, service_fn,
     tower::{Service as _, ServiceExt as _},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::Instant;
 
+use self::{kind::Invocation, log::log};
 use crate::{
-    bridge::{Bridge, BridgeError, Change, Deadlines, Enrichment, Policy},
-    calven::Calven,
-    capillary::{Capillary, statements::OrgTypes},
-    config::Config,
-    hierarchy::{Guard, NameFault, Rules, SourceName},
+    bridge::{Bridge, BridgeError, Change, Deadlines},
     operator::{ACTIONS, Action, Answer, BadAction, carry_out},
     queue::{Batch, BatchResponse},
-    report::Report,
     retry::RetryPolicy,
-    secrets::{Secrets, SecretsHome},
+    secrets::SecretsHome,
     store::{BoxFuture, StateStore},
-    timestamp::Clock,
+    timestamp::{Clock, Timestamp},
     webhook::{Edge, Outcome, deadlines},
 };
 
@@ -87,6 +87,7 @@ impl Failure {
             Self::BadAction(_) => "BadAction",
             Self::Bridge(error) => match error {
                 BridgeError::Store(_) => "StateUnavailable",
+                BridgeError::Unsaved(_) => "StateNotSaved",
                 BridgeError::State(_) => "StateUnreadable",
                 BridgeError::TimeIsUp => "TimeIsUp",
                 BridgeError::Refused(_) => "Refused",
@@ -106,131 +107,7 @@ impl From<Failure> for Diagnostic {
     }
 }
 
-/// Which way we were called.
-enum Invocation {
-    Http,
-    Batch(Batch),
-    Action(Action),
-}
-
-impl Invocation {
-    fn of(event: &Value) -> Result<Self, Failure> {
-        let fields = event.as_object().ok_or(Failure::UnknownEvent)?;
-        let text = |field: &str| fields.get(field).and_then(Value::as_str);
-        if fields.contains_key("action") {
-            return Ok(Self::Action(Action::read(fields)?));
-        }
-        if matches!(text("source"), Some("aws.events" | "aws.scheduler")) {
-            return Ok(Self::Action(Action::Reconcile));
-        }
-        if fields.contains_key("requestContext") {
-            return Ok(Self::Http);
-        }
-        if is_queue_batch(fields) {
-            return serde_json::from_value(event.clone())
-                .map(Self::Batch)
-                .map_err(|_| Failure::UnknownEvent);
-        }
-        Err(Failure::UnknownEvent)
-    }
-}
-
-fn is_queue_batch(fields: &Map<String, Value>) -> bool {
-    let records = fields.get("Records").and_then(Value::as_array);
-    let from_queue =
-        |record: &Value| record.get("eventSource").and_then(Value::as_str) == Some("aws:sqs");
-    records.is_some_and(|records| !records.is_empty() && records.iter().all(from_queue))
-}
-
 impl Function {
-    /// The function, of a configuration and its parts. Nothing is fetched or read yet.
-    ///
-    /// # Errors
-    /// [`NameFault`] where a configured group type can't be one.
-    pub fn new(config: Config, parts: Parts) -> Result<Self, NameFault> {
-        let Parts {
-            http,
-            secrets,
-            store,
-            clock,
-            retry,
-            salt,
-        } = parts;
-        let secrets = Arc::new(Secrets::new(secrets, config.secrets_max_age, clock.clone()));
-        let mut priorities: std::collections::BTreeMap<SourceName, i64> = config
-            .sources
-            .by_name
-            .iter()
-            .map(|(name, source)| (name.clone(), source.priority))
-            .collect();
-        let mut attach_roots = false;
-        let enrichment = match config.capillary {
-            Some(capillary) => {
-                let source = &config.sources.capillary;
-                priorities.insert(SourceName::capillary(), source.priority);
-                attach_roots = capillary.attach_roots;
-                Some(Enrichment {
-                    capillary: Capillary::new(
-                        http.clone(),
-                        capillary.base_url,
-                        Arc::clone(&secrets),
-                        capillary.secret_id,
-                        capillary.fetch_siblings,
-                        clock.clone(),
-                    )
-                    .with_retry_policy(retry),
-                    types: OrgTypes::new(&capillary.group_type, &source.group_types)?,
-                    max_age: capillary.max_age,
-                })
-            }
-            None => None,
-        };
-        let calven = Calven::new(
-            http,
-            config.calven_base_url,
-            Arc::clone(&secrets),
-            config.calven_secret_id,
-            clock.clone(),
-        )
-        .with_retry_policy(retry);
-        let policy = Policy {
-            rules: Rules {
-                priorities,
-                attach_roots,
-            },
-            guard: Guard {
-                max_removed_percent: config.guard_removed.percent.into(),
-                max_removed_groups: config.guard_removed.groups,
-                max_moved_percent: config.guard_moved.percent.into(),
-                max_moved_groups: config.guard_moved.groups,
-            },
-            seed_required: config.seed_required,
-            tombstone_age: config.tombstone_age,
-            dry_run: config.dry_run,
-        };
-        let bridge = Arc::new(Bridge::new(
-            store,
-            calven,
-            enrichment,
-            policy,
-            clock.clone(),
-            salt,
-        ));
-        let edge = Arc::new(Edge {
-            bridge: Arc::clone(&bridge),
-            sources: config.sources,
-            secrets,
-            max_body_bytes: config.max_body_bytes,
-            clock: clock.clone(),
-        });
-        Ok(Self {
-            edge,
-            bridge,
-            publish_budget: config.publish_budget,
-            clock,
-        })
-    }
-
     /// Answers one invocation: with what Lambda hands back.
     ///
     /// # Errors
@@ -257,13 +134,11 @@ impl Function {
     /// When everything must be saved: Lambda's deadline less a margin to save and answer.
     fn end(&self, context: &Context) -> Instant {
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
-        let left = match deadline {
-            0 => DEFAULT_TIME,
-            deadline => {
-                let deadline =
-                    crate::timestamp::Timestamp::from_micros(deadline.saturating_mul(1_000));
-                deadline.since(self.clock.now())
-            }
+        let deadline = Timestamp::from_micros(deadline.saturating_mul(1_000));
+        // Local emulators give none, or one that was over long ago.
+        let left = match deadline.since(self.clock.now()) {
+            Duration::ZERO => DEFAULT_TIME,
+            left => left,
         };
         let margin = (left / 10).clamp(Duration::from_millis(300), Duration::from_secs(2));
         Instant::now() + left.saturating_sub(margin)
@@ -343,6 +218,7 @@ impl Function {
             request_id,
             "queue",
             None,
+            None,
             report.as_ref(),
             Some(batch.records.len()),
             Some(response.failures()),
@@ -363,7 +239,7 @@ impl Function {
             Answer::Report(report) => Some(&**report),
             Answer::Export(_) | Answer::History { .. } => None,
         };
-        log(request_id, name, None, report, None, None);
+        log(request_id, name, None, None, report, None, None);
         Ok(serde_json::to_value(answer)?)
     }
 }
@@ -394,7 +270,8 @@ async fn answer(
     log(
         &request_id,
         "webhook",
-        source.as_deref().map(|source| (source, http_status)),
+        source.as_deref(),
+        Some(http_status),
         report.as_ref(),
         None,
         None,
@@ -431,53 +308,4 @@ fn take_undecodable_body(event: &mut Value) -> bool {
         return true;
     }
     false
-}
-
-/// One line an invocation, with everything one would query.
-fn log(
-    request_id: &str,
-    invocation: &str,
-    http: Option<(&str, u16)>,
-    report: Option<&Report>,
-    records: Option<usize>,
-    failed_records: Option<usize>,
-) {
-    let (source, http_status) = http.unzip();
-    match report {
-        Some(report) => {
-            let changes = report.hierarchy.changes;
-            tracing::info!(
-                request_id,
-                invocation,
-                source = source.or(report.source.as_deref()),
-                event_id = report.event_id.as_deref(),
-                http_status,
-                status = report.status.as_str(),
-                reason = report.reason.as_deref(),
-                applied = report.statements.applied,
-                stale = report.statements.stale,
-                version = report.hierarchy.version,
-                groups = report.hierarchy.groups,
-                added = changes.added,
-                moved = changes.moved,
-                renamed = changes.renamed,
-                removed = changes.removed,
-                held = report.held.len(),
-                conflicts = report.conflicts.len(),
-                warnings = report.warnings.len(),
-                records,
-                failed_records,
-                "done"
-            );
-        }
-        None => tracing::info!(
-            request_id,
-            invocation,
-            source,
-            http_status,
-            records,
-            failed_records,
-            "done"
-        ),
-    }
 }

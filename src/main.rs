@@ -44,6 +44,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 
 async fn function() -> Result<Function> {
     let config = Config::read(&variable, &files()?)?;
+    if config.queue_url.is_some() {
+        tracing::warn!(
+            "QUEUE_URL is set; this version does not use it and publishes in the request"
+        );
+    }
     let http = http::client().context("the HTTP client could not be made")?;
     let store = store::open(&config.state_url, &http, &variable, STORE_TIMEOUT)?;
     let secrets = match &config.secrets_file {
@@ -62,7 +67,7 @@ async fn function() -> Result<Function> {
         retry: RetryPolicy::default(),
         salt: || random().unwrap_or_default(),
     };
-    Ok(Function::new(config, parts)?)
+    Ok(Function::new(config, parts))
 }
 
 #[expect(

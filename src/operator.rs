@@ -206,16 +206,11 @@ pub async fn carry_out(
                 history: history.collect(),
             });
         }
-        Action::Seed { rows, occurred_at } => {
-            let now = clock.now();
-            // A time far ahead would outrank everything until then; it counts as now.
-            let at = occurred_at.unwrap_or(now);
-            let ahead = at > now.plus(crate::hierarchy::statement::MAX_AHEAD);
-            Change::Seed {
-                rows,
-                at: if ahead { now } else { at },
-            }
-        }
+        Action::Seed { rows, occurred_at } => Change::Seed {
+            rows,
+            occurred_at: *occurred_at,
+            received: clock.now(),
+        },
         Action::Approve(digest) => Change::Approve(digest.clone()),
         Action::Reconcile => Change::Reconcile,
         Action::Rollback(version) => Change::Rollback(*version),

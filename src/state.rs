@@ -235,10 +235,8 @@ mod tests {
             parent: None,
         });
         let mut ledger = Ledger::new(Salt::new([1; 32]));
-        ledger.merge_seed(
-            &SeedRows::new(rows.collect()).unwrap(),
-            Timestamp::from_seconds(1),
-        );
+        let rows = SeedRows::new(rows.collect()).unwrap();
+        ledger.merge_seed(&rows, None, Timestamp::from_seconds(1));
         Projection::of(&ledger, None, &Rules::default(), &Merged::default()).as_published()
     }
 
@@ -281,6 +279,28 @@ mod tests {
         assert_eq!(kept, [101, 2, 1]);
         assert_eq!(state.version_published(1).unwrap().groups(), 1);
         assert_eq!(state.version_published(50).unwrap().groups(), 2);
+    }
+
+    #[test]
+    fn a_version_that_is_only_found_again_otherwise_changes_nothing() {
+        let as_of = |seconds: i64| {
+            let rows = SeedRows::new(vec![Relationship {
+                group: group("a", "Team").unwrap(),
+                parent: None,
+            }]);
+            let mut ledger = Ledger::new(Salt::new([1; 32]));
+            ledger.merge_seed(&rows.unwrap(), None, Timestamp::from_seconds(seconds));
+            Projection::of(&ledger, None, &Rules::default(), &Merged::default()).as_published()
+        };
+        assert_ne!(as_of(1), as_of(2));
+        let mut state = state_of(&[&["b"], &["a"]]);
+        for seconds in 2..30 {
+            let time = Timestamp::from_seconds(seconds);
+            state.publish(as_of(seconds), "test".to_owned(), Counts::default(), time);
+        }
+        let kept: Vec<u64> = state.history.iter().map(|entry| entry.version).collect();
+        assert_eq!(kept, [30, 2, 1]);
+        assert_eq!(state.published, Some(as_of(29)));
     }
 
     #[test]

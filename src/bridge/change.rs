@@ -21,8 +21,10 @@ pub enum Change<'a> {
     Seed {
         /// The rows.
         rows: &'a SeedRows,
-        /// As of when.
-        at: Timestamp,
+        /// As of when, by the operator.
+        occurred_at: Option<Timestamp>,
+        /// When it came in.
+        received: Timestamp,
     },
     /// To read again what can be read, and to publish in any case.
     Reconcile,
@@ -45,7 +47,11 @@ impl Change<'_> {
                 }
                 merged
             }
-            Self::Seed { rows, at } => ledger.merge_seed(rows, *at),
+            Self::Seed {
+                rows,
+                occurred_at,
+                received,
+            } => ledger.merge_seed(rows, *occurred_at, *received),
             Self::Reconcile | Self::Approve(_) | Self::Rollback(_) | Self::Look => {
                 Merged::default()
             }

@@ -18,21 +18,6 @@ pub struct OrgTypes {
 }
 
 impl OrgTypes {
-    /// Reads the configured texts.
-    ///
-    /// # Errors
-    /// [`NameFault`] where one of them can't be a group type.
-    pub fn new(default: &str, by_org_type: &BTreeMap<String, String>) -> Result<Self, NameFault> {
-        let by_org_type = by_org_type
-            .iter()
-            .map(|(org_type, text)| Ok((org_type.clone(), GroupType::new(text)?)))
-            .collect::<Result<_, NameFault>>()?;
-        Ok(Self {
-            default: GroupType::new(default)?,
-            by_org_type,
-        })
-    }
-
     fn of(&self, org: &Org) -> GroupType {
         let own = org
             .org_type

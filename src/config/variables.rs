@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::http::BaseUrl;
+use crate::{hierarchy::Name, http::BaseUrl};
 
 use super::ConfigProblems;
 
@@ -60,6 +60,13 @@ impl<'a> Variables<'a> {
     fn parse_url(&mut self, name: &'static str, value: &str) -> Option<BaseUrl> {
         BaseUrl::parse(value)
             .map_err(|error| self.problem(name, error))
+            .ok()
+    }
+
+    pub(super) fn name_or(&mut self, name: &'static str, default: &str) -> Option<Name> {
+        let text = self.text(name).unwrap_or_else(|| default.to_owned());
+        Name::new(&text)
+            .map_err(|fault| self.problem(name, fault))
             .ok()
     }
 

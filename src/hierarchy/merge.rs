@@ -1,11 +1,12 @@
 //! Deliveries and seeds into the ledger.
 
 use super::{
-    ledger::{
-        FirstAttempt, Ledger, LedgerScope, NamedSaying, PersonKey, Placement, Ref, Said, Seed,
-        SourceLedger, Stamp, insert_earliest,
-    },
+    ledger::{Ledger, Seed},
     name::{Group, Key},
+    records::{
+        FirstAttempt, LedgerScope, NamedSaying, PersonKey, Placement, Ref, Said, SourceLedger,
+        Stamp, insert_earliest,
+    },
     statement::{
         Delivery, GroupRef, MAX_AHEAD, Parent, PersonSays, Scope, SeedRows, SourceName, Stated,
         Statement,
@@ -118,8 +119,23 @@ impl Ledger {
         merged
     }
 
-    /// Merges an operator's seed: the complete set, as of a time.
-    pub fn merge_seed(&mut self, rows: &SeedRows, at: Timestamp) -> Merged {
+    /// Merges an operator's seed: the complete set, as of its own time, else of receipt. A time
+    /// more than [`MAX_AHEAD`] ahead counts as the receipt's too, with a warning: it would outrank
+    /// everything until then.
+    pub fn merge_seed(
+        &mut self,
+        rows: &SeedRows,
+        occurred_at: Option<Timestamp>,
+        received: Timestamp,
+    ) -> Merged {
+        let is_ahead = |at: &Timestamp| *at > received.plus(MAX_AHEAD);
+        let warnings = occurred_at.filter(is_ahead).map(|_| {
+            format!(
+                "the seed's occurredAt lies more than {} minutes ahead of ours and counts as the time of receipt",
+                MAX_AHEAD.as_secs() / 60
+            )
+        });
+        let at = occurred_at.filter(|at| !is_ahead(at)).unwrap_or(received);
         let new = self.join_seed(Seed::new(at, rows.rows()));
         let statements = rows.rows().iter().map(|_| MergedStatement {
             source: SourceName::manual(),
@@ -129,7 +145,7 @@ impl Ledger {
         });
         Merged {
             changed: new,
-            warnings: Vec::new(),
+            warnings: warnings.into_iter().collect(),
             statements: statements.collect(),
         }
     }

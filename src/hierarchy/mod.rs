@@ -12,6 +12,7 @@
 
 pub mod ledger;
 pub mod name;
+pub mod payload;
 pub mod plan;
 pub mod project;
 pub mod prune;
@@ -19,18 +20,27 @@ pub mod published;
 pub mod statement;
 
 mod claims;
+pub mod findings;
 #[cfg(test)]
 mod laws;
 mod merge;
+mod names;
 mod pairs;
+mod reach;
+mod records;
 mod settle;
+#[cfg(test)]
+mod stories;
 mod view;
+mod views;
 
+pub use findings::{Conflict, Held, HeldReason};
 pub use ledger::{Ledger, Salt};
 pub use merge::Merged;
 pub use name::{Group, GroupType, Key, Name, NameFault};
+pub use payload::Hierarchy;
 pub use plan::{Digest, Guard, Plan};
-pub use project::{Conflict, Held, HeldReason, Hierarchy, Projection, Rules};
+pub use project::{Projection, Rules};
 pub use published::Published;
 pub use statement::{
     Delivery, EventId, GroupRef, Parent, PersonId, PersonSays, Relationship, Scope, SeedRows,

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    findings::GroupText,
     name::Group,
-    project::{GroupText, Hierarchy, Row},
+    payload::{Hierarchy, Row},
     published::{Present, Published},
 };
 
@@ -27,6 +28,8 @@ pub struct Plan {
     pub removed: Vec<(Group, Option<Group>)>,
     /// What the removed groups would be called now, where that is another name.
     removed_names: Vec<Group>,
+    /// The moves by names that no rename changes: the group, from, to.
+    lasting_moves: Vec<(Group, Option<Group>, Option<Group>)>,
 }
 
 /// The SHA-256, in hexadecimal, of a plan's removals and moves.
@@ -78,6 +81,16 @@ struct Moved<'a> {
     from_parent_type: Option<&'a str>,
 }
 
+impl<'a> Moved<'a> {
+    fn new(group: &'a Group, from: &'a Option<Group>, to: &'a Option<Group>) -> Self {
+        Self {
+            row: Row::new(group, to.as_ref()),
+            from_parent: from.as_ref().map(|from| from.name.as_str()),
+            from_parent_type: from.as_ref().map(|from| from.group_type.as_str()),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Renamed<'a> {
@@ -102,6 +115,8 @@ impl Plan {
             Some(published) => go_on(published, present, hierarchy),
             None => BTreeMap::new(),
         };
+        let names_before: BTreeMap<&Group, &Group> =
+            goes_on.iter().map(|(before, now)| (*now, before)).collect();
         let taken: BTreeSet<&Group> = goes_on.values().copied().collect();
         let rows = published.iter().flat_map(|published| published.rows());
         for (group, row) in rows {
@@ -120,6 +135,15 @@ impl Plan {
             let same = parent_was.and_then(|was| goes_on.get(was).copied()) == parent_now.as_ref()
                 && parent_was.is_some() == parent_now.is_some();
             if !same {
+                let lasting = parent_now.as_ref().map(|parent| {
+                    let published = names_before.get(parent).copied();
+                    published
+                        .or_else(|| present.origins.get(parent))
+                        .unwrap_or(parent)
+                        .clone()
+                });
+                plan.lasting_moves
+                    .push((group.clone(), row.parent.clone(), lasting));
                 plan.moved
                     .push((now.clone(), row.parent.clone(), parent_now));
             }
@@ -140,6 +164,7 @@ impl Plan {
             renamed,
             removed,
             removed_names: _,
+            lasting_moves: _,
         } = self;
         added.is_empty() && moved.is_empty() && renamed.is_empty() && removed.is_empty()
     }
@@ -179,7 +204,11 @@ impl Plan {
         let digested = Digested {
             approvals,
             removed: self.removed.iter().map(|(group, _)| group.into()).collect(),
-            moved: self.changes().moved,
+            moved: self
+                .lasting_moves
+                .iter()
+                .map(|(group, from, to)| Moved::new(group, from, to))
+                .collect(),
         };
         let text = serde_json::to_vec(&digested).unwrap_or_default();
         Digest(hex::encode(Sha256::digest(text)))
@@ -196,11 +225,7 @@ impl Plan {
             moved: self
                 .moved
                 .iter()
-                .map(|(group, from, to)| Moved {
-                    row: Row::new(group, to.as_ref()),
-                    from_parent: from.as_ref().map(|from| from.name.as_str()),
-                    from_parent_type: from.as_ref().map(|from| from.group_type.as_str()),
-                })
+                .map(|(group, from, to)| Moved::new(group, from, to))
                 .collect(),
             renamed: self
                 .renamed

@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Serialize, Serializer, ser::SerializeStruct as _};
-
 use super::{
-    claims::{Anchor, By, Claims, Views, gather},
-    ledger::{Ledger, Ref},
+    claims::{By, Claims, gather},
+    findings::{Conflict, Held, conflicts, held, warnings},
+    ledger::Ledger,
     merge::{About, Merged, MergedStatement},
-    name::{Group, Key},
+    name::Group,
+    payload::Hierarchy,
     plan::Plan,
     published::{Present, Published, PublishedRow},
-    settle::{Edge, Settled, Waiting, Why, settle},
+    records::Ref,
+    settle::{Edge, Settled, settle},
     statement::SourceName,
     view::Life,
+    views::{Anchor, Views},
 };
 use crate::timestamp::Timestamp;
 
@@ -30,190 +32,6 @@ impl Rules {
     pub(super) fn priority(&self, source: &SourceName) -> Option<i64> {
         self.priorities.get(source).copied()
     }
-}
-
-/// The complete, valid hierarchy: the only thing that can be sent to Calven. Its groups have one
-/// parent each, every parent is a group of it, and there are no cycles.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hierarchy {
-    parents: BTreeMap<Group, Option<Group>>,
-}
-
-impl Hierarchy {
-    pub(super) fn from_published(published: &Published) -> Self {
-        let rows = published.rows().iter();
-        Self {
-            parents: rows
-                .map(|(group, row)| (group.clone(), row.parent.clone()))
-                .collect(),
-        }
-    }
-
-    /// How many groups there are.
-    pub fn groups(&self) -> usize {
-        self.parents.len()
-    }
-
-    /// The rows: each group and its parent, by type and name.
-    pub fn rows(&self) -> impl Iterator<Item = (&Group, Option<&Group>)> {
-        self.parents
-            .iter()
-            .map(|(group, parent)| (group, parent.as_ref()))
-    }
-
-    pub(super) fn parent(&self, group: &Group) -> Option<&Option<Group>> {
-        self.parents.get(group)
-    }
-}
-
-/// Calven's row, as its PUT takes it ("Submit group hierarchy relationships").
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Row<'a> {
-    /// The group's name.
-    pub group: &'a str,
-    /// Its type.
-    pub group_type: &'a str,
-    /// The parent's name; with its type `null` at the top.
-    pub parent: Option<&'a str>,
-    /// The parent's type.
-    pub parent_type: Option<&'a str>,
-}
-
-impl<'a> Row<'a> {
-    /// The row of a group and its parent.
-    pub fn new(group: &'a Group, parent: Option<&'a Group>) -> Self {
-        Self {
-            group: group.name.as_str(),
-            group_type: group.group_type.as_str(),
-            parent: parent.map(|parent| parent.name.as_str()),
-            parent_type: parent.map(|parent| parent.group_type.as_str()),
-        }
-    }
-}
-
-impl Serialize for Hierarchy {
-    /// Calven's body: `{"groupRelationships": […]}`, rows by type and name.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Rows<'a>(&'a Hierarchy);
-        impl Serialize for Rows<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_seq(self.0.rows().map(|(group, parent)| Row::new(group, parent)))
-            }
-        }
-        let mut body = serializer.serialize_struct("Hierarchy", 1)?;
-        body.serialize_field("groupRelationships", &Rows(self))?;
-        body.end()
-    }
-}
-
-/// Why something waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HeldReason {
-    /// No operator has seeded yet, so what Calven holds is not known.
-    NotSeeded,
-    /// It removes or moves more than the guard lets pass.
-    Guard,
-    /// It would make a group its own ancestor.
-    Cycle,
-    /// Its parent is known only by a key that nobody has named yet.
-    UnknownParent,
-    /// An operator went back to an older version, and has not approved going on.
-    RolledBack,
-}
-
-/// A statement that waits, by itself, for others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Held {
-    /// Why.
-    pub reason: HeldReason,
-    /// The group whose placing waits.
-    pub group: String,
-    /// Its type.
-    pub group_type: String,
-    /// The parent it would have, where that has a name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parent: Option<String>,
-    /// That parent's type.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parent_type: Option<String>,
-    /// The parent's key, where that is all that is known or what waits itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parent_key: Option<String>,
-    /// The whole cycle, from the group upwards.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub cycle: Vec<GroupText>,
-    /// Who said it.
-    pub source: Option<String>,
-    /// As of when.
-    pub occurred_at: String,
-    #[serde(skip)]
-    concerns: Vec<Group>,
-}
-
-/// A group in an answer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GroupText {
-    /// Its name.
-    pub group: String,
-    /// Its type.
-    pub group_type: String,
-}
-
-impl From<&Group> for GroupText {
-    fn from(group: &Group) -> Self {
-        Self {
-            group: group.name.as_str().to_owned(),
-            group_type: group.group_type.as_str().to_owned(),
-        }
-    }
-}
-
-/// One side of a conflict.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Side {
-    /// The parent it names; `null` for the top.
-    pub parent: Option<String>,
-    /// That parent's type.
-    pub parent_type: Option<String>,
-    /// Who names it.
-    pub source: String,
-    /// How many persons' records imply it; absent where it is said of the group itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub persons: Option<usize>,
-}
-
-impl Side {
-    pub(super) fn new(parent: Option<&Group>, source: &SourceName, persons: Option<usize>) -> Self {
-        let row = parent.map(GroupText::from);
-        let (parent, parent_type) = row.map(|row| (row.group, row.group_type)).unzip();
-        Self {
-            parent,
-            parent_type,
-            source: source.as_str().to_owned(),
-            persons,
-        }
-    }
-}
-
-/// Two claims on the parent of one group, one of which lost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Conflict {
-    /// The group.
-    pub group: String,
-    /// Its type.
-    pub group_type: String,
-    /// What won.
-    pub won: Side,
-    /// What lost.
-    pub lost: Side,
-    #[serde(skip)]
-    concerns: Group,
 }
 
 /// What follows from a ledger.
@@ -271,6 +89,7 @@ impl Projection {
             present,
             ..Self::default()
         };
+        projection.find_origins(&views);
         projection.judge(ledger, &views, merged);
         projection.hierarchy.parents = edges
             .into_iter()
@@ -304,7 +123,7 @@ impl Projection {
         let names = published.map(|p| p.rows().keys().map(|g| (g.clone(), g.clone())).collect());
         let present = Present {
             names: names.unwrap_or_default(),
-            parents: BTreeMap::new(),
+            ..Present::default()
         };
         Plan::between(published, &present, &target.hierarchy())
     }
@@ -331,6 +150,16 @@ impl Projection {
 
     fn is_touched(&self, group: &Group) -> bool {
         self.touched.everything || self.touched.groups.contains(group)
+    }
+
+    /// For digests: by what new groups that others are moved to are told, whatever their names.
+    fn find_origins(&mut self, views: &Views<'_>) {
+        let published: BTreeSet<&Group> = self.present.names.values().collect();
+        let new = self
+            .anchors
+            .iter()
+            .filter(|(group, _)| !published.contains(group));
+        self.present.origins = views.origins(new);
     }
 
     fn judge(&mut self, ledger: &Ledger, views: &Views<'_>, merged: &Merged) {
@@ -468,96 +297,4 @@ fn anchors(
         }
     }
     anchors
-}
-
-fn held(waiting: Waiting) -> Held {
-    let Waiting { group, by, at, why } = waiting;
-    let (reason, parent, key, cycle): (_, Option<Group>, Option<Key>, Vec<Group>) = match why {
-        Why::UnknownParent(key) => (HeldReason::UnknownParent, None, Some(key), Vec::new()),
-        Why::Cycle { parent, cycle } => (HeldReason::Cycle, Some(parent), None, cycle),
-    };
-    let source = match by {
-        By::Source(source, _) | By::Persons(source, _) => Some(source),
-        By::Seed => Some(SourceName::manual()),
-        By::Nobody => None,
-    };
-    let text = GroupText::from(&group);
-    let parent = parent.as_ref().map(GroupText::from);
-    let (parent, parent_type) = parent.map(|p| (p.group, p.group_type)).unzip();
-    let mut concerns = cycle.clone();
-    concerns.push(group);
-    Held {
-        reason,
-        group: text.group,
-        group_type: text.group_type,
-        parent,
-        parent_type,
-        parent_key: key.map(|key| key.as_str().to_owned()),
-        cycle: cycle.iter().map(GroupText::from).collect(),
-        source: source.map(|source| source.as_str().to_owned()),
-        occurred_at: at.time.to_string(),
-        concerns,
-    }
-}
-
-fn conflicts(claims: &BTreeMap<Group, Claims>, edges: &BTreeMap<Group, Edge>) -> Vec<Conflict> {
-    let mut conflicts = Vec::new();
-    for (group, claims) in claims {
-        if !edges.contains_key(group) || !claims.exists() {
-            continue;
-        }
-        let sides = claims.sides();
-        let Some((won, lost)) = sides.split_first() else {
-            continue;
-        };
-        for lost in lost
-            .iter()
-            .filter(|lost| (&lost.parent, &lost.parent_type) != (&won.parent, &won.parent_type))
-        {
-            conflicts.push(Conflict {
-                group: group.name.as_str().to_owned(),
-                group_type: group.group_type.as_str().to_owned(),
-                won: won.clone(),
-                lost: lost.clone(),
-                concerns: group.clone(),
-            });
-        }
-    }
-    conflicts
-}
-
-fn warnings(
-    ledger: &Ledger,
-    views: &Views<'_>,
-    rules: &Rules,
-    edges: &BTreeMap<Group, Edge>,
-) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for source in ledger
-        .sources
-        .keys()
-        .filter(|source| rules.priority(source).is_none())
-    {
-        warnings.push(format!(
-            "source {source} is not configured: its statements do not count"
-        ));
-    }
-    for (source, view) in views.iter() {
-        for group in &view.shared_names {
-            warnings.push(format!("{source}: several groups are named {group}: all but the lowest id have it behind their name"));
-        }
-    }
-    let mut by_case: BTreeMap<(String, String), Vec<&Group>> = BTreeMap::new();
-    for group in edges.keys() {
-        let folded = (
-            group.group_type.as_str().to_lowercase(),
-            group.name.as_str().to_lowercase(),
-        );
-        by_case.entry(folded).or_default().push(group);
-    }
-    for groups in by_case.values().filter(|groups| groups.len() > 1) {
-        let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
-        warnings.push(format!("these differ only in case: {}", names.join(", ")));
-    }
-    warnings
 }

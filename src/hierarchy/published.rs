@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    claims::{Anchor, Views},
     name::Group,
     pairs,
-    project::Hierarchy,
+    payload::Hierarchy,
+    views::{Anchor, Views},
 };
 
 /// One published row.
@@ -53,11 +53,12 @@ impl Published {
         self.rows.len()
     }
 
-    /// What leads back from `self` to `before`.
+    /// What leads back from `self` to `before`: the rows that differ. By what the others are found
+    /// again is taken from the newer one.
     pub fn undo_to(&self, before: &Self) -> Undo {
         let mut rows = BTreeMap::new();
         for (group, row) in &before.rows {
-            if self.rows.get(group) != Some(row) {
+            if self.rows.get(group).map(|now| &now.parent) != Some(&row.parent) {
                 rows.insert(group.clone(), Some(row.clone()));
             }
         }
@@ -131,7 +132,11 @@ impl Published {
                 parents.insert(present.clone(), parent);
             }
         }
-        Present { names, parents }
+        Present {
+            names,
+            parents,
+            origins: BTreeMap::new(),
+        }
     }
 }
 
@@ -140,4 +145,6 @@ impl Published {
 pub(super) struct Present {
     pub(super) names: BTreeMap<Group, Group>,
     pub(super) parents: BTreeMap<Group, Option<Group>>,
+    /// Groups of the new hierarchy by the names they were first known by, where those are others.
+    pub(super) origins: BTreeMap<Group, Group>,
 }

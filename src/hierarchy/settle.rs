@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     claims::{By, Choice, Claims, ParentOf},
-    ledger::Stamp,
     name::{Group, Key},
+    records::Stamp,
     view::Target,
 };
 

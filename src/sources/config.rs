@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use toml::{Table, Value};
 
-use crate::hierarchy::SourceName;
+use crate::hierarchy::{GroupType, SourceName};
 
 /// The largest difference between a signature's time and ours, unless a source says otherwise.
 /// <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
@@ -81,7 +81,7 @@ pub struct Source {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CapillarySource {
     /// Calven's group type for each `orgType` that has one of its own.
-    pub group_types: BTreeMap<String, String>,
+    pub group_types: BTreeMap<String, GroupType>,
     /// The higher one wins a conflict between sources.
     pub priority: i64,
 }
@@ -207,8 +207,14 @@ fn read_capillary(table: Table, problems: &mut Vec<SourcesProblem>) -> Capillary
     let group_types = org_types
         .into_iter()
         .filter_map(|org_type| {
-            let group_type = reader.required_string(&org_type)?;
-            Some((org_type, group_type))
+            let text = reader.required_string(&org_type)?;
+            match GroupType::new(&text) {
+                Ok(group_type) => Some((org_type, group_type)),
+                Err(fault) => {
+                    reader.problem(Some(&org_type), fault.to_string());
+                    None
+                }
+            }
         })
         .collect();
     CapillarySource {
@@ -316,7 +322,7 @@ mod tests {
         assert_eq!(people.priority, -10);
         assert_eq!(people.tolerance, Duration::from_secs(315_360_000));
         assert_eq!(sources.capillary.priority, 5);
-        assert_eq!(sources.capillary.group_types["STORE"], "Store");
+        assert_eq!(sources.capillary.group_types["STORE"].as_str(), "Store");
         assert!(!sources.by_name.contains_key("people-2"));
     }
 

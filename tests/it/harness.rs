@@ -418,7 +418,7 @@ impl World {
             },
             salt: || [7; 32],
         };
-        Function::new(config, parts).unwrap()
+        Function::new(config, parts)
     }
 
     /// Sets a variable and takes another instance.

@@ -1,0 +1,130 @@
+//! What a change is answered with, once it is known what became of it.
+
+use super::{Bridge, BridgeError, Change, Progress, round::Round};
+use crate::report::{HeldEntry, HeldPlan, HierarchyCounts, Report, StatementCounts, Status};
+
+impl Bridge {
+    pub(super) fn dry_run(&self, round: &Round, change: &Change<'_>) -> Report {
+        let mut report = self.report(round, change, None);
+        report.status = Status::Planned;
+        report.saved = Some(false);
+        report
+            .warnings
+            .push("dry run: nothing was saved, nothing was sent".to_owned());
+        report.plan = Some(round.plan_view());
+        report
+    }
+
+    pub(super) fn finish(
+        &self,
+        round: &Round,
+        change: &Change<'_>,
+        progress: Progress,
+    ) -> Result<Report, BridgeError> {
+        if let Some(refused) = &round.pending.refused {
+            return Err(BridgeError::Refused(refused.clone()));
+        }
+        let put = progress.put.then_some(Status::Published);
+        Ok(self.report(round, change, put))
+    }
+
+    pub(super) fn give_up(
+        &self,
+        round: &Round,
+        change: &Change<'_>,
+        progress: Progress,
+    ) -> Result<Report, BridgeError> {
+        if let Some(refused) = &round.pending.refused {
+            return Err(BridgeError::Refused(refused.clone()));
+        }
+        let failure = progress.given_up.flatten();
+        match change {
+            // A reconcile of a held plan has nothing of its own to send.
+            Change::Reconcile if round.pending.is_held() => Ok(self.report(round, change, None)),
+            Change::Reconcile | Change::Approve(_) | Change::Rollback(_) => Err(match failure {
+                Some(failure) => BridgeError::NotPublished(failure),
+                None => BridgeError::NoTimeToPublish,
+            }),
+            Change::Deliveries { .. } | Change::Seed { .. } | Change::Look => {
+                let mut report = self.report(round, change, Some(Status::Accepted));
+                if report.status == Status::Accepted {
+                    let why = match failure {
+                        Some(failure) if failure.is_transient() => {
+                            "Calven could not be reached; the next webhook or the schedule sends it"
+                        }
+                        Some(_) => {
+                            "Calven refused; the next webhook or the schedule tries again once that is mended"
+                        }
+                        None => {
+                            "there was no time left to publish; the next webhook or the schedule sends it"
+                        }
+                    };
+                    report.reason = Some(why.to_owned());
+                }
+                Ok(report)
+            }
+        }
+    }
+
+    pub(super) fn report(
+        &self,
+        round: &Round,
+        change: &Change<'_>,
+        sent: Option<Status>,
+    ) -> Report {
+        let Round {
+            state,
+            tag: _,
+            merged,
+            projection,
+            pending,
+            changed: _,
+            warnings,
+        } = round;
+        let own = change.is_a_sender_s();
+        let plan_waits = pending
+            .held
+            .filter(|_| !own || projection.is_concerned_by(&pending.plan));
+        let (held, conflicts) = if own {
+            (
+                projection.held_of_its_own(),
+                projection.conflicts_of_its_own(),
+            )
+        } else {
+            (projection.held.clone(), projection.conflicts.clone())
+        };
+        let mut entries: Vec<HeldEntry> = Vec::new();
+        entries
+            .extend(plan_waits.map(|reason| HeldEntry::Plan(HeldPlan::new(reason, &pending.plan))));
+        entries.extend(held.into_iter().map(HeldEntry::Statement));
+        let status = match sent {
+            Some(status) if pending.held.is_none() => status,
+            Some(_) | None if plan_waits.is_some() => Status::Held,
+            // Nothing of its own could be sent: what it said waits, or there was nothing to send.
+            Some(_) | None if !entries.is_empty() => Status::Held,
+            Some(_) | None => Status::Unchanged,
+        };
+        let mut all_warnings = merged.warnings.clone();
+        all_warnings.extend(warnings.iter().chain(&projection.warnings).cloned());
+        Report {
+            status,
+            reason: None,
+            source: change.source(),
+            event_id: change.event_id(),
+            statements: StatementCounts {
+                applied: projection.applied,
+                stale: projection.stale,
+            },
+            hierarchy: HierarchyCounts {
+                version: state.version,
+                groups: state.published_groups(),
+                changes: pending.plan.counts(),
+            },
+            held: entries,
+            conflicts,
+            warnings: all_warnings,
+            saved: None,
+            plan: None,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Capillary's part in a change: when its organisations are read.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Bridge, Change, Deadlines};
+use crate::{
+    capillary::{Capillary, Organizations, statements::OrgTypes},
+    hierarchy::{Ledger, SourceName},
+};
+
+/// How long after a failure a webhook does not ask Capillary again.
+const CAPILLARY_PAUSE: Duration = Duration::from_secs(30);
+
+/// Capillary, and how its organisations become groups.
+#[derive(Debug)]
+pub struct Enrichment {
+    /// The client.
+    pub capillary: Capillary,
+    /// The group types.
+    pub types: OrgTypes,
+    /// A webhook re-reads only what is older.
+    pub max_age: Duration,
+}
+
+impl Bridge {
+    /// Reads Capillary where that is due: at every reconcile; for a webhook if what is known is too
+    /// old. Its failure never blocks anything.
+    pub(super) async fn organizations(
+        &self,
+        ledger: &Ledger,
+        change: &Change<'_>,
+        deadlines: Deadlines,
+    ) -> Result<Option<Organizations>, String> {
+        let Some(Enrichment {
+            capillary,
+            types: _,
+            max_age,
+        }) = &self.enrichment
+        else {
+            return Ok(None);
+        };
+        let mut failed = self.capillary_failed.lock().await;
+        let until = match change {
+            Change::Reconcile => deadlines.publish,
+            Change::Deliveries { .. } => {
+                let read = ledger.last_read(&SourceName::capillary());
+                let is_due = read.is_none_or(|read| self.clock.now().since(read) > *max_age);
+                let paused = failed.is_some_and(|at| at.elapsed() < CAPILLARY_PAUSE);
+                if !is_due || paused {
+                    return Ok(None);
+                }
+                deadlines.for_a_part(3)
+            }
+            Change::Seed { .. } | Change::Approve(_) | Change::Rollback(_) | Change::Look => {
+                return Ok(None);
+            }
+        };
+        match capillary.organizations(until).await {
+            Ok(organizations) => {
+                *failed = None;
+                Ok(Some(organizations))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "Capillary could not be read; what is known of it stands");
+                *failed = Some(Instant::now());
+                Err("capillary: could not be read; its last known organisations stand".to_owned())
+            }
+        }
+    }
+}

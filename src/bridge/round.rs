@@ -1,0 +1,129 @@
+//! One round of the protocol: the state as it was loaded, and what follows from the change.
+
+use super::{
+    Bridge, BridgeError, Change,
+    pending::{Pending, Send},
+};
+use crate::{
+    capillary::{Organizations, statements},
+    hierarchy::{Merged, Projection, plan::Counts},
+    report::PlanView,
+    state::{Hold, State},
+    store::Tag,
+    timestamp::Timestamp,
+};
+
+/// The state as this round sees it.
+pub(super) struct Round {
+    pub(super) state: State,
+    pub(super) tag: Option<Tag>,
+    pub(super) merged: Merged,
+    pub(super) projection: Projection,
+    pub(super) pending: Pending,
+    pub(super) changed: bool,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Bridge {
+    /// Merges, projects and plans.
+    pub(super) fn round(
+        &self,
+        mut state: State,
+        tag: Option<Tag>,
+        change: &Change<'_>,
+        organizations: Option<&Result<Option<Organizations>, String>>,
+    ) -> Result<Round, BridgeError> {
+        let mut warnings = Vec::new();
+        let mut changed = false;
+        match (organizations, &self.enrichment) {
+            (Some(Ok(Some(organizations))), Some(enrichment)) => {
+                let merged = statements::merge(&mut state.ledger, organizations, &enrichment.types);
+                warnings.extend(merged.warnings);
+                changed = true;
+            }
+            (Some(Err(failure)), _) => warnings.push(failure.clone()),
+            (Some(Ok(None) | Ok(Some(_))) | None, _) => {}
+        }
+        let merged = change.merge(&mut state.ledger);
+        if matches!(change, Change::Reconcile) {
+            let before = self.clock.now().minus(self.policy.tombstone_age);
+            let full = state.ledger.clone();
+            let publishable: Vec<_> = state.publishable().into_iter().cloned().collect();
+            state
+                .ledger
+                .prune(before, &publishable.iter().collect::<Vec<_>>());
+            changed |= full != state.ledger;
+        }
+        let projection = Projection::of(
+            &state.ledger,
+            state.published.as_ref(),
+            &self.policy.rules,
+            &merged,
+        );
+        let pending = Pending::of(&mut state, &projection, change, &self.policy)?;
+        changed |= merged.changed || pending.changes_the_hold();
+        Ok(Round {
+            state,
+            tag,
+            merged,
+            projection,
+            pending,
+            changed,
+            warnings,
+        })
+    }
+}
+
+impl Round {
+    pub(super) fn plan_view(&self) -> PlanView {
+        let digest = self
+            .pending
+            .is_pending
+            .then(|| self.pending.plan.digest(self.state.approvals));
+        PlanView::new(&self.pending.plan, digest)
+    }
+
+    /// Where the rows stay the same, by what they are found again may have changed all the same.
+    pub(super) fn refresh_anchors(&mut self) -> bool {
+        if self.pending.is_pending || self.state.published.is_none() || self.state.hold != Hold::No
+        {
+            return false;
+        }
+        let refreshed = Some(self.projection.as_published());
+        let changed = self.state.published != refreshed;
+        if changed {
+            self.state.published = refreshed;
+        }
+        changed
+    }
+
+    /// Takes what was PUT as published.
+    pub(super) fn publish(&mut self, send: Send, change: &Change<'_>, now: Timestamp) {
+        let Self {
+            state,
+            projection,
+            pending,
+            ..
+        } = self;
+        let counts = pending.plan.counts();
+        match send {
+            Send::Again => {
+                let published = state.published.clone().unwrap_or_default();
+                state.publish(published, change.cause(), Counts::default(), now);
+            }
+            Send::Projection => {
+                state.publish(projection.as_published(), change.cause(), counts, now);
+                if matches!(change, Change::Approve(_)) {
+                    state.hold = Hold::No;
+                }
+            }
+            Send::Back { version, target } => {
+                state.publish(target, format!("rollback to {version}"), counts, now);
+                state.hold = Hold::RolledBack { version };
+            }
+        }
+        if matches!(change, Change::Approve(_)) && pending.refused.is_none() {
+            state.approvals += 1;
+        }
+    }
+}

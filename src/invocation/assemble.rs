@@ -1,0 +1,104 @@
+//! The function, put together from its configuration.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Function, Parts};
+use crate::{
+    bridge::{Bridge, Enrichment, Policy},
+    calven::Calven,
+    capillary::{Capillary, statements::OrgTypes},
+    config::Config,
+    hierarchy::{Guard, Rules, SourceName},
+    secrets::Secrets,
+    webhook::Edge,
+};
+
+impl Function {
+    /// The function, of a configuration and its parts. Nothing is fetched or read yet.
+    pub fn new(config: Config, parts: Parts) -> Self {
+        let Parts {
+            http,
+            secrets,
+            store,
+            clock,
+            retry,
+            salt,
+        } = parts;
+        let secrets = Arc::new(Secrets::new(secrets, config.secrets_max_age, clock.clone()));
+        let mut priorities: BTreeMap<SourceName, i64> = config
+            .sources
+            .by_name
+            .iter()
+            .map(|(name, source)| (name.clone(), source.priority))
+            .collect();
+        let mut attach_roots = false;
+        let enrichment = match config.capillary {
+            Some(capillary) => {
+                let source = &config.sources.capillary;
+                priorities.insert(SourceName::capillary(), source.priority);
+                attach_roots = capillary.attach_roots;
+                Some(Enrichment {
+                    capillary: Capillary::new(
+                        http.clone(),
+                        capillary.base_url,
+                        Arc::clone(&secrets),
+                        capillary.secret_id,
+                        capillary.fetch_siblings,
+                        clock.clone(),
+                    )
+                    .with_retry_policy(retry),
+                    types: OrgTypes {
+                        default: capillary.group_type,
+                        by_org_type: source.group_types.clone(),
+                    },
+                    max_age: capillary.max_age,
+                })
+            }
+            None => None,
+        };
+        let calven = Calven::new(
+            http,
+            config.calven_base_url,
+            Arc::clone(&secrets),
+            config.calven_secret_id,
+            clock.clone(),
+        )
+        .with_retry_policy(retry);
+        let policy = Policy {
+            rules: Rules {
+                priorities,
+                attach_roots,
+            },
+            guard: Guard {
+                max_removed_percent: config.guard_removed.percent.into(),
+                max_removed_groups: config.guard_removed.groups,
+                max_moved_percent: config.guard_moved.percent.into(),
+                max_moved_groups: config.guard_moved.groups,
+            },
+            seed_required: config.seed_required,
+            tombstone_age: config.tombstone_age,
+            dry_run: config.dry_run,
+        };
+        let bridge = Arc::new(Bridge::new(
+            store,
+            calven,
+            enrichment,
+            policy,
+            clock.clone(),
+            salt,
+        ));
+        let edge = Arc::new(Edge {
+            bridge: Arc::clone(&bridge),
+            sources: config.sources,
+            secrets,
+            max_body_bytes: config.max_body_bytes,
+            clock: clock.clone(),
+        });
+        Self {
+            edge,
+            bridge,
+            publish_budget: config.publish_budget,
+            clock,
+        }
+    }
+}
