@@ -288,4 +288,7 @@ async fn regular_reconciles_do_not_crowd_out_what_can_be_gone_back_to() {
         .map(|entry| entry["version"].as_u64().unwrap())
         .collect();
     assert_eq!(versions, [27, 2, 1]);
+    let rollback = json!({"action": "rollback", "version": 1});
+    world.action(rollback).await;
+    assert_eq!(world.holds().len(), 3);
 }

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, NOW, Request, Setup, World, upsert};
 
+/// What a front makes of a request.
+type Envelope = fn(&Request) -> Value;
+
 const CHANNEL: &str = "Channel Marketing [Department] < Marketing [Division]";
 
 fn webhook(world: &World) -> Request {
@@ -41,7 +44,7 @@ fn shouting(request: &Request) -> Request {
 
 #[tokio::test]
 async fn a_webhook_is_the_same_by_every_front() {
-    let fronts: [(&str, fn(&Request) -> Value); 12] = [
+    let fronts: [(&str, Envelope); 12] = [
         ("HTTP API or Function URL", |r| r.v2("$default")),
         ("HTTP API with a stage", |r| r.v2("prod")),
         ("Function URL, base64", |r| in_base64(r.v2("$default"))),

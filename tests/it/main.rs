@@ -22,3 +22,4 @@ mod processes;
 mod queue;
 mod refusals;
 mod safety;
+mod tidy;

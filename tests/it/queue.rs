@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use calven_bridge::store::{BoxFuture, Loaded, StateStore, StoreError, Swap, Tag};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::harness::{NOW, Request, Setup, World, remove, upsert};
 
@@ -21,7 +22,7 @@ pub(crate) fn record(world: &World, source: &str, body: &Value) -> Value {
 }
 
 fn record_of(text: &str) -> Value {
-    let id = hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(text)[..8]);
+    let id = hex::encode(Sha256::digest(text));
     json!({"messageId": id, "receiptHandle": "h", "body": text, "eventSource": "aws:sqs",
         "attributes": {"ApproximateReceiveCount": "1"}, "messageAttributes": {}, "md5OfBody": "",
         "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:bridge", "awsRegion": "us-east-1"})
