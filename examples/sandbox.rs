@@ -135,7 +135,7 @@ Start the function in another terminal, in the repository's root:
   export SECRETS_FILE=examples/sandbox/secrets.json
   export SOURCES_FILE=examples/sandbox/sources.toml
   export STATE_URL=file:.bridge/state.json
-  cargo lambda watch --invoke-address 127.0.0.1
+  cargo lambda watch --invoke-address 127.0.0.1 --invoke-port 9000
 
 Ctrl-C ends the sandbox. What Calven held is gone then, so remove .bridge/state.json too.
 "

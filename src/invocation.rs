@@ -202,11 +202,7 @@ impl Function {
                 deliveries: &deliveries,
                 queued: true,
             };
-            match self
-                .bridge
-                .apply(&change, Deadlines { publish: end, end })
-                .await
-            {
+            match self.bridge.apply(&change, Deadlines::before(end)).await {
                 Ok(answer) => report = Some(answer),
                 Err(error) => {
                     tracing::error!(%error, "a batch could not be saved");
@@ -233,7 +229,7 @@ impl Function {
         request_id: &str,
     ) -> Result<Value, Failure> {
         let name = action.name();
-        let deadlines = Deadlines { publish: end, end };
+        let deadlines = Deadlines::before(end);
         let answer = carry_out(action, &self.bridge, &self.clock, deadlines).await?;
         let report = match &answer {
             Answer::Report(report) => Some(&**report),
@@ -279,7 +275,8 @@ async fn answer(
     Ok(response)
 }
 
-/// The path below a stage's prefix, which REST and HTTP APIs put in front of it.
+/// The path below a stage's prefix, which HTTP APIs, and REST APIs' base paths, put in front of it. A stage
+/// may bear the name of one of our own paths, so a prefix is only one before such a path.
 fn without_stage(request: &Request) -> &str {
     let path = request.raw_http_path();
     let stage = match request.request_context_ref() {
@@ -289,7 +286,7 @@ fn without_stage(request: &Request) -> &str {
     };
     stage
         .and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage))
-        .filter(|rest| rest.starts_with('/'))
+        .filter(|rest| rest.starts_with("/webhooks/") || *rest == "/health")
         .unwrap_or(path)
 }
 

@@ -254,6 +254,7 @@ fn delivery(
 
 /// The time that a webhook may take for publishing: senders hang up early.
 pub(crate) fn deadlines(end: tokio::time::Instant, budget: Duration) -> Deadlines {
-    let publish = end.min(tokio::time::Instant::now() + budget);
+    let Deadlines { publish, end } = Deadlines::before(end);
+    let publish = publish.min(tokio::time::Instant::now() + budget);
     Deadlines { publish, end }
 }

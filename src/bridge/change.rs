@@ -1,11 +1,16 @@
 //! What an invocation wants of the bridge, and how long it may take.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::{
     hierarchy::{Delivery, Digest, Ledger, Merged, SeedRows},
     timestamp::Timestamp,
 };
+
+/// How long a save may take that is slow and is tried again.
+const LONGEST_SAVE: Duration = Duration::from_secs(2);
 
 /// What an invocation wants.
 #[derive(Debug)]
@@ -129,6 +134,16 @@ pub struct Deadlines {
 }
 
 impl Deadlines {
+    /// All of the time until `end` but what saving may take: what could not be published is saved after.
+    pub fn before(end: Instant) -> Self {
+        let left = end.saturating_duration_since(Instant::now());
+        let to_save = (left / 4).min(LONGEST_SAVE);
+        Self {
+            publish: end.checked_sub(to_save).unwrap_or(end),
+            end,
+        }
+    }
+
     /// The end of one of so many equal parts of the time for publishing.
     pub(super) fn for_a_part(self, parts: u32) -> Instant {
         let now = Instant::now();

@@ -23,7 +23,7 @@ use calven_bridge::{
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use lambda_runtime::Context;
 use serde_json::{Value, json};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use stand_ins::{
     calven::{self, CalvenStandIn},
     capillary::{self, CapillaryStandIn},
@@ -435,10 +435,6 @@ impl World {
         Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
     }
 
-    pub(crate) fn set_now(&self, text: &str) {
-        self.micros.store(time(text).micros(), Ordering::SeqCst);
-    }
-
     pub(crate) fn pass(&self, by: Duration) {
         let by = i64::try_from(by.as_micros()).unwrap();
         self.micros.fetch_add(by, Ordering::SeqCst);
@@ -493,8 +489,7 @@ impl World {
     /// One change that the source `acme` says happened at this minute of the tenth of January.
     pub(crate) async fn says(&self, minute: u32, change: Value) -> Answer {
         let at = format!("2026-01-10T11:{minute:02}:00Z");
-        let id = format!("evt_{minute}_{change}");
-        let id = &hex::encode(<Sha256 as sha2::Digest>::digest(id))[..12];
+        let id = hex::encode(Sha256::digest(format!("{minute} {change}")));
         let body = json!({"id": id, "occurredAt": at, "changes": [change]});
         self.webhook("acme", &body).await
     }

@@ -4,9 +4,22 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a test that meets what it does not expect shall end there"
 )]
 
+mod answers;
+mod binary;
+mod calven;
+mod capillary;
+mod envelopes;
 mod events;
 mod harness;
+mod logs;
+mod operators;
+mod order;
+mod outages;
+mod processes;
+mod queue;
+mod refusals;
+mod safety;
+mod tidy;

@@ -1,0 +1,226 @@
+//! The built function under a Runtime API: how it starts, where it keeps things, and four at once.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use calven_bridge::timestamp::Timestamp;
+use serde_json::{Value, json};
+use stand_ins::{
+    calven::CalvenStandIn, lambda_runtime::Invoked, s3::S3, secrets_manager::SecretsManager,
+};
+
+use crate::{
+    harness::{Answer, Request, calven_key, read, root, secrets, text_of, upsert},
+    processes::Process,
+};
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the built function reads the machine's clock, and so must who signs for it"
+)]
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_seconds(i64::try_from(since_epoch.as_secs()).unwrap())
+}
+
+async fn calven(secret: &str) -> CalvenStandIn {
+    let seconds = || now().seconds();
+    CalvenStandIn::start(calven_key(secret), seconds)
+        .await
+        .unwrap()
+}
+
+fn webhook(body: &Value) -> Value {
+    let id = body["id"].as_str().unwrap();
+    Request::webhook("acme", id, now(), body.to_string().as_bytes()).v2("$default")
+}
+
+#[track_caller]
+fn answer(invoked: Invoked) -> Answer {
+    match invoked {
+        Invoked::Response(value) => Answer::of(&value),
+        Invoked::Error(error) | Invoked::InitError(error) => panic!("{error}"),
+    }
+}
+
+fn is_acknowledged(answer: &Answer) -> bool {
+    match answer.status {
+        200 | 202 => true,
+        503 => false,
+        status => panic!("{status}: {}", answer.body),
+    }
+}
+
+#[track_caller]
+fn report(invoked: Invoked) -> Value {
+    match invoked {
+        Invoked::Response(value) => value,
+        Invoked::Error(error) | Invoked::InitError(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn every_problem_of_the_configuration_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(
+        folder.path(),
+        &[
+            ("CALVEN_BASE_URL", "http://api.calven.com"),
+            ("CAPILLARY_BASE_URL", "https://eu.api.capillarytech.com"),
+            ("STATE_URL", "ftp://state"),
+            ("SOURCES_FILE", "nowhere.toml"),
+            ("GUARD_MAX_REMOVED_PERCENT", "120"),
+            ("DRY_RUN", "perhaps"),
+        ],
+    )
+    .await;
+    let (failed, log) = process.ended().await;
+    assert!(failed);
+    for name in [
+        "CALVEN_SECRET_ID",
+        "CALVEN_BASE_URL",
+        "CAPILLARY_SECRET_ID",
+        "STATE_URL",
+        "SOURCES_FILE",
+        "GUARD_MAX_REMOVED_PERCENT",
+        "DRY_RUN",
+    ] {
+        assert!(log.contains(name), "{name}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn its_state_is_in_s3_and_its_secrets_in_secrets_manager() {
+    let calven = calven("calven/api").await;
+    let s3 = S3::start("bridge-state").await;
+    let manager = SecretsManager::start().await;
+    for (id, secret) in secrets() {
+        manager.put(&id, &secret.to_string());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let variables = [
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        ("CALVEN_BASE_URL", calven.url()),
+        ("CALVEN_SECRET_ID", "calven/api".to_owned()),
+        (
+            "STATE_URL",
+            "s3://bridge-state/production/state.json".to_owned(),
+        ),
+        ("AWS_ENDPOINT_URL", manager.url()),
+        ("AWS_ENDPOINT_URL_S3", s3.url()),
+    ];
+    let variables: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let first = Process::start(folder.path(), &variables).await;
+    let seed: Value = serde_json::from_str(&read("events/01-seed.json")).unwrap();
+    assert_eq!(report(first.invoke(seed).await)["status"], "published");
+    let mut log = first.end().await;
+
+    let second = Process::start(folder.path(), &variables).await;
+    let body =
+        json!({"id": "evt_1", "changes": [upsert("Legal [Department] < Operations [Division]")]});
+    let taken = answer(second.invoke(webhook(&body)).await);
+    assert_eq!(taken.word(), (200, "published"), "{}", taken.body);
+    assert_eq!(
+        report(second.invoke(json!({"action": "reconcile"})).await)["status"],
+        "published"
+    );
+    let Invoked::Error(error) = second.invoke(json!({"what": "is this"})).await else {
+        panic!("an unknown event is a failed invocation");
+    };
+    assert_eq!(error["errorType"], "UnknownEvent");
+    let sqs: Value = serde_json::from_str(&read("events/09-sqs-batch.json")).unwrap();
+    assert_eq!(
+        report(second.invoke(sqs).await),
+        json!({"batchItemFailures": []})
+    );
+    log += &second.end().await;
+
+    assert_eq!(calven.rows().unwrap().len(), 18);
+    let state = s3.object("bridge-state", "production/state.json").unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    assert_eq!(state["version"], 4);
+    assert!(s3.seen().iter().any(|seen| seen.if_match.is_some()));
+    for id in ["calven/api", "hris/acme"] {
+        assert!(manager.seen().iter().any(|(seen, _)| seen == id), "{id}");
+    }
+    let mut hidden: Vec<String> = secrets()
+        .values()
+        .flat_map(|secret| secret.as_object().unwrap().clone())
+        .filter(|(field, _)| field != "auth")
+        .map(|(_, value)| value.as_str().unwrap().to_owned())
+        .collect();
+    hidden.extend(["test-secret-access-key", "token-1", "Legal"].map(str::to_owned));
+    for text in hidden {
+        assert!(!log.contains(&text), "{text} is in the log");
+    }
+    assert!(log.contains("\"published\""), "{log}");
+}
+
+#[tokio::test]
+async fn four_processes_on_one_file_lose_nothing_that_was_acknowledged() {
+    const PROCESSES: usize = 4;
+    const WEBHOOKS: usize = 50;
+    let calven = calven("calven/basic").await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = calven.url();
+    let secrets_file = root().join("examples/sandbox/secrets.json");
+    let variables = [
+        ("CALVEN_BASE_URL", url.as_str()),
+        ("CALVEN_SECRET_ID", "calven/basic"),
+        ("SECRETS_FILE", secrets_file.to_str().unwrap()),
+        ("STATE_URL", "file:state/bridge.json"),
+        ("SEED_REQUIRED", "false"),
+        ("AWS_LAMBDA_LOG_LEVEL", "ERROR"),
+    ];
+    let mut running = tokio::task::JoinSet::new();
+    for process in 0..PROCESSES {
+        let started = Arc::new(Process::start(folder.path(), &variables).await);
+        running.spawn(async move {
+            let mut acknowledged = Vec::new();
+            for number in 0..WEBHOOKS {
+                let row =
+                    format!("Team {process}-{number} [Team] < Department {process} [Department]");
+                let body =
+                    json!({"id": format!("evt_{process}_{number}"), "changes": [upsert(&row)]});
+                // As senders do: what was not acknowledged is sent again.
+                while !is_acknowledged(&answer(started.invoke(webhook(&body)).await)) {}
+                acknowledged.push(row);
+            }
+            (acknowledged, started)
+        });
+    }
+    let (mut acknowledged, mut processes) = (Vec::new(), Vec::new());
+    while let Some(done) = running.join_next().await {
+        let (rows, process) = done.unwrap();
+        acknowledged.extend(rows);
+        processes.push(process);
+    }
+    assert_eq!(acknowledged.len(), PROCESSES * WEBHOOKS);
+    let last = processes.pop().unwrap();
+    assert_eq!(
+        report(last.invoke(json!({"action": "reconcile"})).await)["status"],
+        "published"
+    );
+    let held: Vec<String> = calven.rows().unwrap().iter().map(text_of).collect();
+    let lost: Vec<&String> = acknowledged
+        .iter()
+        .filter(|row| !held.contains(row))
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "{} of {} lost: {lost:?}",
+        lost.len(),
+        acknowledged.len()
+    );
+    for process in processes {
+        if let Ok(process) = Arc::try_unwrap(process) {
+            let log = process.end().await;
+            assert!(!log.contains("sandbox-basic-secret"), "{log}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What is said twice is said the same.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    events::WALK,
+    harness::{read, root},
+};
+
+/// A text that is written like a variable of ours.
+fn is_variable(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_uppercase() || c == '_';
+    text.contains('_') && text.chars().all(fits) && !text.starts_with("AWS_")
+}
+
+/// The part of a text between two others.
+#[track_caller]
+fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let (_, rest) = text.split_once(from).unwrap();
+    rest.split_once(to).map_or(rest, |(part, _)| part)
+}
+
+fn variables_of_config() -> BTreeSet<String> {
+    let source = read("src/config.rs");
+    let quoted = source.split('"').skip(1).step_by(2);
+    quoted
+        .filter(|text| is_variable(text))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn variables_of_readme() -> BTreeSet<String> {
+    let readme = read("README.md");
+    let rows = between(&readme, "\n## Variables\n", "\n## ").lines();
+    rows.filter_map(|row| row.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+#[test]
+fn the_readme_lists_the_variables_that_are_read() {
+    let expected = variables_of_config();
+    assert!(expected.len() > 20, "{expected:?}");
+    assert_eq!(variables_of_readme(), expected);
+}
+
+#[test]
+fn every_module_is_in_the_architecture() {
+    let map = read("ARCHITECTURE.md");
+    let mut folders = vec![root().join("src")];
+    let mut missing = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(root()).unwrap().display().to_string();
+            let is_tests = path.file_name() == Some(Path::new("tests.rs").as_os_str());
+            if !is_tests && !map.contains(&format!("`{name}`")) {
+                missing.push(name);
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn the_architecture_names_no_module_and_no_test_that_is_not_there() {
+    let map = read("ARCHITECTURE.md");
+    for name in map.split('`').skip(1).step_by(2) {
+        if name.starts_with("src/") || name.starts_with("examples/") {
+            assert!(root().join(name).exists(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_walks_through_the_events_as_they_are() {
+    let readme = read("README.md");
+    let rows = between(&readme, "| event | what comes in |", "\n\n").lines();
+    let walked: Vec<(String, usize)> = rows
+        .filter_map(|row| {
+            let mut cells = row.trim_matches('|').split('|').map(str::trim);
+            let name = cells.next()?.strip_prefix('`')?.strip_suffix('`')?;
+            Some((name.to_owned(), cells.next_back()?.parse().ok()?))
+        })
+        .collect();
+    let expected: Vec<(String, usize)> = WALK
+        .iter()
+        .map(|(name, _, groups, _)| ((*name).to_owned(), *groups))
+        .collect();
+    assert_eq!(walked, expected);
+}
+
+#[test]
+fn the_sandbox_prints_what_the_readme_tells_to_export() {
+    let readme = read("README.md");
+    let told = between(&readme, "Terminal 2:", "Terminal 3:");
+    let sandbox = read("examples/sandbox.rs");
+    let exported = told.lines().filter_map(|line| line.strip_prefix("export "));
+    let mut checked = 0;
+    for (name, value) in exported.filter_map(|line| line.split_once('=')) {
+        let printed = match value.starts_with("http") {
+            true => format!("export {name}={{"),
+            false => format!("export {name}={value}\n"),
+        };
+        assert!(sandbox.contains(&printed), "{printed}");
+        checked += 1;
+    }
+    assert_eq!(checked, 7);
+}
