@@ -23,3 +23,4 @@ mod queue;
 mod refusals;
 mod safety;
 mod tidy;
+mod waiting;
