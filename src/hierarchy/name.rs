@@ -74,7 +74,7 @@ impl Name {
         let behind = format!(" ({})", key.as_str());
         let fits = |at: &usize| at.saturating_add(behind.len()) <= MAX_NAME_BYTES;
         let ends = self.0.char_indices().map(|(at, _)| at);
-        let end = ends.chain([self.0.len()]).filter(fits).last().unwrap_or(0);
+        let end = ends.chain([self.0.len()]).rfind(fits).unwrap_or(0);
         let stem = self.0.get(..end).unwrap_or_default();
         Self(format!("{}{behind}", stem.trim_end()).into())
     }
