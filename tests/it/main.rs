@@ -11,6 +11,7 @@ mod answers;
 mod binary;
 mod calven;
 mod capillary;
+mod chaos;
 mod envelopes;
 mod events;
 mod harness;

@@ -113,4 +113,8 @@ fn the_sandbox_prints_what_the_readme_tells_to_export() {
         checked += 1;
     }
     assert_eq!(checked, 7);
+    let watch = told
+        .lines()
+        .find(|line| line.starts_with("cargo lambda watch"));
+    assert!(sandbox.contains(watch.unwrap()));
 }
