@@ -3,7 +3,7 @@
 //! It is a join-semilattice: every part of it is a maximum, a minimum or a union, so joining is
 //! commutative, associative and idempotent, and the same deliveries give the same ledger in
 //! whatever order and however often they come. What has become history below a snapshot is thinned
-//! out by [`SourceLedger::compact`], which is a function of the union alone and so keeps the laws.
+//! out by `SourceLedger::compact`, which is a function of the union alone and so keeps the laws.
 
 use std::collections::{BTreeMap, BTreeSet};
 

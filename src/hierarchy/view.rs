@@ -100,6 +100,8 @@ pub(super) struct View<'a> {
     pub(super) renames: HashMap<&'a Group, Vec<(Stamp, Group)>>,
     pub(super) renamed_from: HashMap<Group, Vec<(Stamp, &'a Group)>>,
     pub(super) renamed_ids: HashMap<(Group, Stamp), &'a Key>,
+    /// Where a rename by name leads in the end, and since when.
+    pub(super) carried: HashMap<(Group, Stamp), (Ref, Stamp)>,
     records: BTreeMap<Ref, Record>,
     shown: HashMap<&'a Key, Group>,
     /// Names that several living ids bear, where they are told apart.
@@ -118,6 +120,7 @@ impl<'a> View<'a> {
             renames: HashMap::new(),
             renamed_from: HashMap::new(),
             renamed_ids: HashMap::new(),
+            carried: HashMap::new(),
             records: BTreeMap::new(),
             shown: HashMap::new(),
             shared_names: BTreeSet::new(),

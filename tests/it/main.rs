@@ -24,3 +24,4 @@ mod queue;
 mod refusals;
 mod safety;
 mod tidy;
+mod waiting;
