@@ -8,7 +8,7 @@
 )]
 
 mod answers;
-mod binary;
+mod built;
 mod calven;
 mod capillary;
 mod chaos;

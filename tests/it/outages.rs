@@ -195,7 +195,7 @@ async fn there_is_always_time_left_to_save() {
         .seed(&[TOP])
         .await;
     world.calven.go_down().await;
-    world.leave(Duration::from_secs(1));
+    world.leave(Duration::from_secs(3));
     let queued = json!({"Records": [crate::queue::record(&world, "acme", &json!({
         "id": "evt_1", "changes": [upsert("A [T] < Top [Division]")]}))]});
     let answer = world.action(queued).await;
@@ -207,10 +207,8 @@ async fn there_is_always_time_left_to_save() {
     let rows = [crate::harness::row_of(TOP), crate::harness::row_of("B [T]")];
     let seed = json!({"action": "seed", "groupRelationships": rows});
     assert_eq!(world.action(seed).await["status"], "accepted");
-    let answer = world.says(1, upsert("C [T] < Top [Division]")).await;
-    assert_eq!(answer.word(), (202, "accepted"), "{}", answer.body);
     world.calven.come_back().await.unwrap();
     world.leave_enough();
     world.action(json!({"action": "reconcile"})).await;
-    assert_eq!(world.holds().len(), 4, "{:?}", world.holds());
+    assert_eq!(world.holds().len(), 3, "{:?}", world.holds());
 }
