@@ -171,6 +171,8 @@ impl Bridge {
                 organizations = Some(self.organizations(&state.ledger, change, deadlines).await);
             }
             let mut round = self.round(state, tag, change, organizations.as_ref())?;
+            // An approval whose swap landed and whose answer was lost finds nothing pending any more.
+            round.pending.is_approved_already(progress.put);
             // A refused action changes nothing; but a PUT that was made on its behalf is made good.
             if let Some(refused) = round.pending.refused.take_if(|_| !progress.owing) {
                 return Err(BridgeError::Refused(refused));

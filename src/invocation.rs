@@ -125,7 +125,13 @@ impl Function {
             };
             if let Err(failure) = &answered {
                 let error_type = failure.error_type();
-                tracing::error!(request_id, error_type, error = %failure, "the invocation failed");
+                let error = match failure {
+                    Failure::BadAction(faults) => format!("{faults:?}"),
+                    Failure::UnknownEvent | Failure::Bridge(_) | Failure::Unwritable(_) => {
+                        failure.to_string()
+                    }
+                };
+                tracing::error!(request_id, error_type, error, "the invocation failed");
             }
             answered
         })

@@ -366,12 +366,9 @@ async fn ended(faults: impl IntoIterator<Item = StandInFault>) -> (CalvenError, 
     let scene = Scene::new(BASIC).await;
     scene.fail(faults);
     let start = Instant::now();
-    let error = scene
-        .put_within(Duration::from_millis(300))
-        .await
-        .unwrap_err();
+    let error = scene.put_within(Duration::from_secs(2)).await.unwrap_err();
     assert!(
-        start.elapsed() < Duration::from_secs(5),
+        start.elapsed() < Duration::from_secs(10),
         "the deadline is not passed"
     );
     (error, scene)
@@ -436,10 +433,7 @@ async fn a_doubt_outlives_a_later_refusal() {
 async fn a_refused_connection_cannot_have_landed() {
     let scene = Scene::new(BASIC).await;
     scene.stand_in.go_down().await;
-    let error = scene
-        .put_within(Duration::from_millis(50))
-        .await
-        .unwrap_err();
+    let error = scene.put_within(Duration::from_secs(1)).await.unwrap_err();
     assert!(
         matches!(
             error.fault(),

@@ -266,6 +266,9 @@ impl Ledger {
                             received,
                         };
                         let record = ledger.persons.entry(person.clone()).or_default();
+                        // It is about the groups that the person was in, too.
+                        let was = record.placed.iter().flat_map(|p| p.what.clone());
+                        let groups = groups.into_iter().chain(was).collect();
                         (groups, Said::keep_newest(&mut record.placed, said))
                     }
                     PersonSays::Left => {

@@ -155,6 +155,24 @@ fn hold_unknown_parents(
             }
             set_aside(claims, &by);
         };
+        let edge = edge.or_else(|| {
+            let (at, source, key) = claims.waiting_person.clone()?;
+            let by = By::Persons(source, 1);
+            settled.waiting.push(Waiting {
+                group: group.clone(),
+                by: by.clone(),
+                at,
+                why: Why::UnknownParent(key),
+            });
+            let parent = published.get(&group)?.clone();
+            let kind = EdgeKind::AsPublished;
+            Some(Edge {
+                parent,
+                at,
+                by,
+                kind,
+            })
+        });
         match edge {
             Some(edge) => {
                 settled.edges.insert(group, edge);

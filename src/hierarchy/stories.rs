@@ -875,3 +875,77 @@ fn a_long_way_of_renames_there_and_back_is_followed_to_its_end() {
     story.says("hr", 2, there_and_back.collect());
     story.check(&[("Dept B", "Div X"), ("Div X", "-")]);
 }
+
+#[test]
+fn what_lies_below_an_unnamed_key_of_a_person_s_chain_waits_for_its_name() {
+    let mut story = Story::new();
+    story.says(
+        "hr",
+        1,
+        vec![person("p", &["#1 Org Acme", "#2", "#3 Team X"])],
+    );
+    story.check(&[("Org Acme", "-")]);
+    assert_eq!(story.held(), [(HeldReason::UnknownParent, "X".to_owned())]);
+    story.says("hr", 2, vec![exists("#2 Dept Sales", "?")]);
+    story.check(&[
+        ("Dept Sales", "Org Acme"),
+        ("Org Acme", "-"),
+        ("Team X", "Dept Sales"),
+    ]);
+    assert_eq!(story.held(), []);
+}
+
+#[test]
+fn a_snapshot_of_a_renamed_group_s_children_is_of_those_it_had_before_too() {
+    let mut story = Story::new();
+    story.says(
+        "hr",
+        1,
+        vec![exists("Dept A", "Div Mktg"), exists("Dept B", "Div Mktg")],
+    );
+    story.says("hr", 2, vec![renamed("Div Mktg", "Marketing")]);
+    let member = Statement::Member {
+        group: reference("Dept B"),
+        parent: reference("Div Marketing"),
+    };
+    let complete = Statement::Complete(Scope::ChildrenOf(reference("Div Marketing")));
+    story.says("hr", 3, vec![complete, member]);
+    story.check(&[
+        ("Dept A", "-"),
+        ("Dept B", "Div Marketing"),
+        ("Div Marketing", "-"),
+    ]);
+}
+
+#[test]
+fn an_organisation_that_a_seed_names_is_still_none_of_the_others_that_are_attached() {
+    let mut story = Story::new();
+    story.rules.attach_roots = true;
+    story.says(
+        "capillary",
+        1,
+        vec![exists("#2 Org Other", "-"), exists("#3 Org Base", "-")],
+    );
+    let capillary = SourceName::capillary();
+    story.ledger.note_base(
+        &capillary,
+        Timestamp::from_seconds(1),
+        Key::new("3").unwrap(),
+    );
+    story.seed(
+        5,
+        &[("Org Other", "-"), ("Org Base", "-"), ("Div Europe", "-")],
+    );
+    story.check(&[
+        ("Div Europe", "Org Base"),
+        ("Org Base", "-"),
+        ("Org Other", "-"),
+    ]);
+    story.says("capillary", 6, vec![gone("#2 Org Other")]);
+    story.says("hr", 7, vec![exists("Org Other", "-")]);
+    story.check(&[
+        ("Div Europe", "Org Base"),
+        ("Org Base", "-"),
+        ("Org Other", "Org Base"),
+    ]);
+}
