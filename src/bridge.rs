@@ -210,9 +210,11 @@ impl Bridge {
                 }
             }
             if progress.given_up.is_some() {
-                let unsure = round.state.unsure || progress.owing;
-                if round.changed || unsure != round.state.unsure {
-                    round.state.unsure = unsure;
+                if progress.owing {
+                    round.state.unsure = true;
+                    round.state.unpaid += 1;
+                }
+                if round.changed || progress.owing {
                     match self.save(&mut round, &mut progress, deadlines).await? {
                         Saved::Won => {}
                         Saved::Again => continue,

@@ -209,7 +209,13 @@ impl Function {
                 queued: true,
             };
             match self.bridge.apply(&change, Deadlines::before(end)).await {
-                Ok(answer) => report = Some(answer),
+                Ok(answer) => {
+                    // A dry run saves nothing, so the queue must keep what it handed over.
+                    if answer.saved == Some(false) {
+                        taken.into_iter().for_each(|record| response.fail(record));
+                    }
+                    report = Some(answer);
+                }
                 Err(error) => {
                     tracing::error!(%error, "a batch could not be saved");
                     taken.into_iter().for_each(|record| response.fail(record));
