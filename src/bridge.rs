@@ -171,6 +171,8 @@ impl Bridge {
                 organizations = Some(self.organizations(&state.ledger, change, deadlines).await);
             }
             let mut round = self.round(state, tag, change, organizations.as_ref())?;
+            // An approval whose swap landed and whose answer was lost finds nothing pending any more.
+            round.pending.is_approved_already(progress.put);
             // A refused action changes nothing; but a PUT that was made on its behalf is made good.
             if let Some(refused) = round.pending.refused.take_if(|_| !progress.owing) {
                 return Err(BridgeError::Refused(refused));
@@ -208,9 +210,11 @@ impl Bridge {
                 }
             }
             if progress.given_up.is_some() {
-                let unsure = round.state.unsure || progress.owing;
-                if round.changed || unsure != round.state.unsure {
-                    round.state.unsure = unsure;
+                if progress.owing {
+                    round.state.unsure = true;
+                    round.state.unpaid += 1;
+                }
+                if round.changed || progress.owing {
                     match self.save(&mut round, &mut progress, deadlines).await? {
                         Saved::Won => {}
                         Saved::Again => continue,

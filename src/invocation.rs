@@ -125,7 +125,13 @@ impl Function {
             };
             if let Err(failure) = &answered {
                 let error_type = failure.error_type();
-                tracing::error!(request_id, error_type, error = %failure, "the invocation failed");
+                let error = match failure {
+                    Failure::BadAction(faults) => format!("{faults:?}"),
+                    Failure::UnknownEvent | Failure::Bridge(_) | Failure::Unwritable(_) => {
+                        failure.to_string()
+                    }
+                };
+                tracing::error!(request_id, error_type, error, "the invocation failed");
             }
             answered
         })
@@ -203,7 +209,13 @@ impl Function {
                 queued: true,
             };
             match self.bridge.apply(&change, Deadlines::before(end)).await {
-                Ok(answer) => report = Some(answer),
+                Ok(answer) => {
+                    // A dry run saves nothing, so the queue must keep what it handed over.
+                    if answer.saved == Some(false) {
+                        taken.into_iter().for_each(|record| response.fail(record));
+                    }
+                    report = Some(answer);
+                }
                 Err(error) => {
                     tracing::error!(%error, "a batch could not be saved");
                     taken.into_iter().for_each(|record| response.fail(record));

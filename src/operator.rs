@@ -39,9 +39,31 @@ pub enum Action {
 pub const ACTIONS: &str = "seed, plan, approve, export, reconcile, history, rollback";
 
 /// An action that is malformed; every fault.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .0.join("; "))]
+#[derive(thiserror::Error)]
+#[error("{}", told(.0))]
 pub struct BadAction(Vec<String>);
+
+/// How many faults an answer tells; the others are counted.
+const MOST_FAULTS: usize = 50;
+
+fn told(faults: &[String]) -> String {
+    let told: Vec<&str> = faults
+        .iter()
+        .take(MOST_FAULTS)
+        .map(String::as_str)
+        .collect();
+    match faults.len().saturating_sub(MOST_FAULTS) {
+        0 => told.join("; "),
+        others => format!("{}; and {others} more", told.join("; ")),
+    }
+}
+
+impl std::fmt::Debug for BadAction {
+    /// Faults may name groups, which are for the operator's eyes and no log's.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "BadAction({} faults)", self.0.len())
+    }
+}
 
 impl Action {
     /// Reads an action.

@@ -26,6 +26,9 @@ pub struct State {
     pub version: u64,
     /// Whether Calven may hold something else than `published`, so that a PUT is owed.
     pub unsure: bool,
+    /// How often somebody gave up owing a PUT: so that who pays meanwhile loses the swap and pays
+    /// again, though the document was unsure before.
+    pub unpaid: u64,
     /// Whether an operator's rollback holds publishing.
     pub hold: Hold,
     /// How many plans have been approved: makes each digest good once.
@@ -106,6 +109,7 @@ impl State {
             published: None,
             version: 0,
             unsure: false,
+            unpaid: 0,
             hold: Hold::No,
             approvals: 0,
             history: Vec::new(),

@@ -1,7 +1,10 @@
 //! What a change is answered with, once it is known what became of it.
 
 use super::{Bridge, BridgeError, Change, Progress, round::Round};
-use crate::report::{HeldEntry, HeldPlan, HierarchyCounts, Report, StatementCounts, Status};
+use crate::{
+    report::{HeldEntry, HeldPlan, HierarchyCounts, Report, StatementCounts, Status},
+    state::Hold,
+};
 
 impl Bridge {
     pub(super) fn dry_run(&self, round: &Round, change: &Change<'_>) -> Report {
@@ -82,9 +85,14 @@ impl Bridge {
             warnings,
         } = round;
         let own = change.is_a_sender_s();
+        // While a rollback waits for approval its plan is the pending one, and what was said waits too.
+        let waits_behind_it = || {
+            matches!(state.hold, Hold::RollbackWaits { .. })
+                && projection.is_concerned_by(&projection.plan(state.published.as_ref()))
+        };
         let plan_waits = pending
             .held
-            .filter(|_| !own || projection.is_concerned_by(&pending.plan));
+            .filter(|_| !own || projection.is_concerned_by(&pending.plan) || waits_behind_it());
         let (held, conflicts) = if own {
             (
                 projection.held_of_its_own(),

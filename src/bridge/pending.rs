@@ -148,6 +148,13 @@ impl Pending {
         }
     }
 
+    /// Takes an approval that finds nothing pending for one that was carried out, where its PUT was.
+    pub(super) fn is_approved_already(&mut self, put: bool) {
+        if put && !self.is_pending {
+            self.refused = None;
+        }
+    }
+
     pub(super) const fn is_held(&self) -> bool {
         self.held.is_some()
     }

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use super::{
     findings::Side,
     ledger::Seed,
-    name::Group,
+    name::{Group, Key},
     project::Rules,
     records::{Placement, Ref, Stamp},
     statement::SourceName,
@@ -64,6 +64,8 @@ pub(super) struct Claims {
     pub(super) persons: BTreeMap<SourceName, PersonClaims>,
     /// The seed's row: since when, and the parent's present name.
     pub(super) seed: Option<(Stamp, Option<Group>)>,
+    /// The newest record of a person that places them here, below a key that nobody has named.
+    pub(super) waiting_person: Option<(Stamp, SourceName, Key)>,
     /// When a seed last held the group: what is not newer does not count.
     seeded: Option<Timestamp>,
 }
@@ -325,21 +327,34 @@ pub(super) fn gather(views: &Views<'_>, rules: &Rules) -> BTreeMap<Group, Claims
             all.entry(name).or_default().add(claim);
         }
         for (_, at, groups) in view.persons() {
-            let chain: Vec<Group> = groups
-                .iter()
-                .filter_map(|group| view.target(group, at).group().cloned())
-                .collect();
-            let parents = std::iter::once(None).chain(chain.iter().map(Some));
-            for (group, parent) in chain.iter().zip(parents) {
-                let parent = parent.filter(|parent| *parent != group);
-                all.entry(group.clone())
-                    .or_default()
-                    .add_person(source, priority, at, parent);
+            let mut parent: Option<Group> = None;
+            let mut unnamed: Option<Key> = None;
+            for group in groups {
+                let group = match view.target(group, at) {
+                    Target::Unnamed(key) => {
+                        unnamed = unnamed.or(Some(key));
+                        continue;
+                    }
+                    Target::ByName(group) | Target::ByKey(_, group) => group,
+                };
+                let claims = all.entry(group.clone()).or_default();
+                match &unnamed {
+                    // What lies below a key that nobody has named waits for its name.
+                    Some(key) => claims.add_waiting_person(source, at, key),
+                    None => {
+                        let above = parent.as_ref().filter(|parent| **parent != group);
+                        claims.add_person(source, priority, at, above);
+                    }
+                }
+                parent = Some(group);
             }
         }
     }
     all.retain(|_, claims| {
-        !claims.said.is_empty() || !claims.persons.is_empty() || claims.seed.is_some()
+        !claims.said.is_empty()
+            || !claims.persons.is_empty()
+            || claims.seed.is_some()
+            || claims.waiting_person.is_some()
     });
     all
 }
@@ -377,6 +392,13 @@ impl Claims {
             claim.placement = claim.placement.filter(|(mark, _)| mark.own.time > seeded);
         }
         self.said.push(claim);
+    }
+
+    fn add_waiting_person(&mut self, source: &SourceName, at: Stamp, key: &Key) {
+        if self.seeded.is_none_or(|seeded| at.time > seeded) {
+            let waiting = Some((at, source.clone(), key.clone()));
+            self.waiting_person = self.waiting_person.take().max(waiting);
+        }
     }
 
     fn add_person(

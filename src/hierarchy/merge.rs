@@ -90,6 +90,7 @@ impl Ledger {
                     merged.changed = true;
                     attempt
                 });
+                merged.changed |= attempt < *first;
                 *first = (*first).min(attempt);
                 first.time
             }
@@ -110,9 +111,9 @@ impl Ledger {
             // Two places each: a rename of a group with a key names it before and after.
             let place = u32::try_from(index.saturating_mul(2)).unwrap_or(u32::MAX - 1);
             let at = Stamp { time, place };
-            merged
-                .statements
-                .push(self.merge_statement(source, at, *received, statement));
+            let statement =
+                self.merge_statement(source, at, *received, statement, &mut merged.changed);
+            merged.statements.push(statement);
         }
         merged.changed |= merged.statements.iter().any(|statement| statement.new);
         self.source(source).compact();
@@ -169,31 +170,32 @@ impl Ledger {
         at: Stamp,
         received: Timestamp,
         statement: &Statement,
+        changed: &mut bool,
     ) -> MergedStatement {
         let (new, about) = match statement {
             Statement::Exists { group, parent } => {
                 let ledger = self.source(source);
                 let parent = match parent {
                     Parent::Under(parent) => {
-                        Some(Placement::Under(ledger.take(parent, at, received)))
+                        Some(Placement::Under(ledger.take(parent, at, received, changed)))
                     }
                     Parent::Top => Some(Placement::Top),
                     Parent::NotSaid => None,
                 };
-                let group = ledger.take(group, at, received);
+                let group = ledger.take(group, at, received, changed);
                 let new = ledger.say(&group, at, received, NamedSaying::Exists(parent));
                 (new, About::Group { group, lives: true })
             }
             Statement::Member { group, parent } => {
                 let ledger = self.source(source);
-                let parent = ledger.take(parent, at, received);
-                let group = ledger.take(group, at, received);
+                let parent = ledger.take(parent, at, received, changed);
+                let group = ledger.take(group, at, received, changed);
                 let new = ledger.say(&group, at, received, NamedSaying::Member(parent));
                 (new, About::Group { group, lives: true })
             }
             Statement::Gone { group } => {
                 let ledger = self.source(source);
-                let group = ledger.take(group, at, received);
+                let group = ledger.take(group, at, received, changed);
                 let new = ledger.say(&group, at, received, NamedSaying::Gone);
                 (
                     new,
@@ -209,7 +211,7 @@ impl Ledger {
                     group,
                     parent: Parent::NotSaid,
                 };
-                return self.merge_statement(source, at, received, &exists);
+                return self.merge_statement(source, at, received, &exists, changed);
             }
             Statement::Renamed { group, key, to } => {
                 let ledger = self.source(source);
@@ -217,14 +219,15 @@ impl Ledger {
                 match key {
                     Some(key) => {
                         let record = ledger.ids.entry(key.clone()).or_default();
-                        insert_earliest(&mut record.names, (at, group.clone()), received);
+                        *changed |=
+                            insert_earliest(&mut record.names, (at, group.clone()), received);
                         let after = Stamp {
                             place: at.place.saturating_add(1),
                             ..at
                         };
                         let name = (after, renamed.clone());
                         let new = insert_earliest(&mut record.names, name, received);
-                        Said::keep_newest(
+                        *changed |= Said::keep_newest(
                             &mut record.exists,
                             Said {
                                 at,
@@ -255,7 +258,7 @@ impl Ledger {
                     PersonSays::In(groups) => {
                         let groups: Vec<Ref> = groups
                             .iter()
-                            .map(|group| ledger.take(group, at, received))
+                            .map(|group| ledger.take(group, at, received, changed))
                             .collect();
                         let said = Said {
                             at,
@@ -263,6 +266,9 @@ impl Ledger {
                             received,
                         };
                         let record = ledger.persons.entry(person.clone()).or_default();
+                        // It is about the groups that the person was in, too.
+                        let was = record.placed.iter().flat_map(|p| p.what.clone());
+                        let groups = groups.into_iter().chain(was).collect();
                         (groups, Said::keep_newest(&mut record.placed, said))
                     }
                     PersonSays::Left => {
@@ -284,7 +290,7 @@ impl Ledger {
                     Scope::Groups => LedgerScope::Groups,
                     Scope::Persons => LedgerScope::Persons,
                     Scope::ChildrenOf(group) => {
-                        LedgerScope::ChildrenOf(ledger.take(group, at, received))
+                        LedgerScope::ChildrenOf(ledger.take(group, at, received, changed))
                     }
                 };
                 (
@@ -303,14 +309,21 @@ impl Ledger {
 }
 
 impl SourceLedger {
-    /// The reference to keep; where the statement names a key, the name is noted.
-    fn take(&mut self, group: &GroupRef, at: Stamp, received: Timestamp) -> Ref {
+    /// The reference to keep; where the statement names a key, the name is noted. It may be news
+    /// though the statement itself is stale: `changed` is set then.
+    fn take(
+        &mut self,
+        group: &GroupRef,
+        at: Stamp,
+        received: Timestamp,
+        changed: &mut bool,
+    ) -> Ref {
         match group {
             GroupRef::Named(group) => Ref::Name(group.clone()),
             GroupRef::Keyed { key, named } => {
                 if let Some(group) = named {
                     let record = self.ids.entry(key.clone()).or_default();
-                    insert_earliest(&mut record.names, (at, group.clone()), received);
+                    *changed |= insert_earliest(&mut record.names, (at, group.clone()), received);
                 }
                 Ref::Key(key.clone())
             }

@@ -68,9 +68,15 @@ impl Name {
         &self.0
     }
 
-    /// This name with the sender's key behind it, to tell it from another of the same name.
+    /// This name with the sender's key behind it, to tell it from another of the same name; cut
+    /// where both are too long for one name, since a state that holds it must be readable again.
     pub(super) fn numbered(&self, key: &Key) -> Self {
-        Self(format!("{} ({})", self.0, key.as_str()).into())
+        let behind = format!(" ({})", key.as_str());
+        let fits = |at: &usize| at.saturating_add(behind.len()) <= MAX_NAME_BYTES;
+        let ends = self.0.char_indices().map(|(at, _)| at);
+        let end = ends.chain([self.0.len()]).rfind(fits).unwrap_or(0);
+        let stem = self.0.get(..end).unwrap_or_default();
+        Self(format!("{}{behind}", stem.trim_end()).into())
     }
 }
 

@@ -15,11 +15,9 @@ impl<'a> View<'a> {
         };
         let mut before: Option<Stamp> = None;
         loop {
-            let renames = self.renamed_from.get(&name).into_iter().flatten();
-            let last = renames
-                .filter(|(at, _)| before.is_none_or(|before| *at < before))
-                .max();
-            let Some((at, from)) = last else {
+            let renames = self.renamed_from.get(&name).map_or(&[][..], Vec::as_slice);
+            let until = renames.partition_point(|(at, _)| before.is_none_or(|before| *at < before));
+            let Some((at, from)) = until.checked_sub(1).and_then(|last| renames.get(last)) else {
                 return Some(name);
             };
             (name, before) = ((*from).clone(), Some(*at));
@@ -114,6 +112,7 @@ impl<'a> View<'a> {
                 }
             }
         }
+        self.learn_where_renames_lead();
     }
 
     /// The id that a rename by name, of this time, was found to rename.
@@ -128,8 +127,28 @@ impl<'a> View<'a> {
             match self.step(&name, at) {
                 Step::Stays => return (Ref::Name(name), at),
                 Step::Bound(key) => return (Ref::Key(key.clone()), at),
-                Step::Renamed(later, to) => (name, at) = (to, later),
+                Step::Renamed(later, to) => {
+                    let known = self.carried.get(&(name, later));
+                    if let Some(known) = known {
+                        return known.clone();
+                    }
+                    (name, at) = (to, later);
+                }
             }
+        }
+    }
+
+    /// Notes where each rename by name leads in the end, the last first, so that no chain of renames
+    /// is followed twice.
+    fn learn_where_renames_lead(&mut self) {
+        let mut renames: Vec<(Stamp, &'a Group, Group)> = Vec::new();
+        for (from, known) in &self.renames {
+            renames.extend(known.iter().map(|(at, to)| (*at, *from, to.clone())));
+        }
+        renames.sort();
+        for (at, from, to) in renames.into_iter().rev() {
+            let leads = self.follow(&to, at);
+            self.carried.insert((from.clone(), at), leads);
         }
     }
 
@@ -137,10 +156,10 @@ impl<'a> View<'a> {
         if let Some(key) = self.bearer(name, at) {
             return Step::Bound(key);
         }
-        let rename = self
-            .renames
-            .get(name)
-            .and_then(|renames| renames.iter().find(|(later, _)| *later > at));
+        let rename = self.renames.get(name).and_then(|renames| {
+            let next = renames.partition_point(|(known, _)| *known <= at);
+            renames.get(next)
+        });
         match (rename, self.first_to_bear(name)) {
             (Some((later, to)), Some((first, _))) if *later < first => {
                 Step::Renamed(*later, to.clone())

@@ -253,20 +253,27 @@ fn attach_roots(
     claims: &BTreeMap<Group, Claims>,
     edges: &mut BTreeMap<Group, Edge>,
 ) {
-    let capillary = SourceName::capillary();
-    let base = views.of(&capillary).and_then(|view| view.base());
-    let Some(base) = base.filter(|base| edges.contains_key(base)) else {
+    let Some(view) = views.of(&SourceName::capillary()) else {
         return;
     };
+    let Some(base) = view.base().filter(|base| edges.contains_key(base)) else {
+        return;
+    };
+    // An organisation that is gone is still one where it only stays for its children's sake.
+    let organisations: BTreeSet<Group> = view
+        .records()
+        .filter_map(|(group, record)| {
+            let name = view.name_of(group)?;
+            let lives = matches!(view.life(record), Some(Life::Lives(_)));
+            (lives || !claims.get(&name).is_some_and(Claims::exists)).then_some(name)
+        })
+        .collect();
     let mut root = base.clone();
     while let Some(parent) = edges.get(&root).and_then(|edge| edge.parent.clone()) {
         root = parent;
     }
     for (group, edge) in edges.iter_mut() {
-        let is_organisation = claims
-            .get(group)
-            .is_some_and(|claims| claims.said.iter().any(|claim| claim.source == capillary));
-        if edge.parent.is_none() && !is_organisation && *group != root {
+        if edge.parent.is_none() && !organisations.contains(group) && *group != root {
             edge.parent = Some(base.clone());
         }
     }

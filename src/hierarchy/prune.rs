@@ -124,6 +124,16 @@ impl Pruning<'_> {
             base: base.clone(),
             ..SourceLedger::default()
         };
+        pruned.snapshots = snapshots
+            .iter()
+            .filter(|(scope, (time, received))| match scope {
+                LedgerScope::Groups | LedgerScope::Persons => true,
+                LedgerScope::ChildrenOf(parent) => {
+                    !self.is_old(*received) || self.view.has_children(parent, *time)
+                }
+            })
+            .map(|(scope, taken)| (scope.clone(), *taken))
+            .collect();
         pruned.persons = persons
             .iter()
             .filter(|(key, record)| {
@@ -184,14 +194,6 @@ impl Pruning<'_> {
                 })
         });
         self.forget_renames(&mut pruned, names);
-        pruned.snapshots = snapshots
-            .iter()
-            .filter(|(scope, (_, received))| match scope {
-                LedgerScope::Groups | LedgerScope::Persons => true,
-                LedgerScope::ChildrenOf(parent) => !self.is_old(*received) || keys.contains(parent),
-            })
-            .map(|(scope, taken)| (scope.clone(), *taken))
-            .collect();
         pruned
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     name::Group,
     published::Published,
-    records::{NamedSaying, Placement, Ref, Said, SourceLedger},
+    records::{LedgerScope, NamedSaying, Placement, Ref, Said, SourceLedger},
     statement::SourceName,
     view::{Life, View},
 };
@@ -74,7 +74,7 @@ pub(super) fn keys_referred_to(source: &SourceLedger) -> BTreeSet<Ref> {
     references(source).cloned().collect()
 }
 
-/// Every reference to a group: as a parent, or in a person's record.
+/// Every reference to a group: as a parent, in a person's record, or of its children.
 pub(super) fn references(source: &SourceLedger) -> impl Iterator<Item = &Ref> {
     let by_key = source
         .ids
@@ -105,5 +105,9 @@ pub(super) fn references(source: &SourceLedger) -> impl Iterator<Item = &Ref> {
         .values()
         .filter_map(|record| record.placed.as_ref())
         .flat_map(|s| &s.what);
-    by_key.chain(by_name).chain(by_person)
+    let by_scope = source.snapshots.keys().filter_map(|scope| match scope {
+        LedgerScope::ChildrenOf(parent) => Some(parent),
+        LedgerScope::Groups | LedgerScope::Persons => None,
+    });
+    by_key.chain(by_name).chain(by_person).chain(by_scope)
 }

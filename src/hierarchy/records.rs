@@ -32,6 +32,16 @@ pub(super) struct Stamp {
     pub(super) place: u32,
 }
 
+impl Stamp {
+    /// Behind all that was said at a time.
+    pub(super) const fn behind(time: Timestamp) -> Self {
+        Self {
+            time,
+            place: u32::MAX,
+        }
+    }
+}
+
 impl From<(Timestamp, u32)> for Stamp {
     fn from((time, place): (Timestamp, u32)) -> Self {
         Self { time, place }

@@ -63,23 +63,25 @@ pub(super) fn settle(
     hold_unknown_parents(claims, published, &mut settled);
     let claims = &*claims;
     let living: BTreeSet<Group> = settled.edges.keys().cloned().collect();
+    // Only an edge that is new can close a cycle, so only those are looked at again.
+    let mut fresh: Vec<Group> = living.iter().cloned().collect();
     loop {
-        close(claims, &mut settled.edges);
-        let parents = settled
-            .edges
-            .iter()
-            .map(|(g, edge)| (g, edge.parent.as_ref()))
-            .collect();
-        let cycles: Vec<Vec<Group>> = cycles(&parents)
+        close(claims, &mut settled.edges, &mut fresh);
+        let parent = |group: &Group| settled.edges.get(group)?.parent.as_ref();
+        let cycles: Vec<Vec<Group>> = cycles_above(fresh.iter(), parent)
             .into_iter()
             .map(|cycle| cycle.into_iter().cloned().collect())
             .collect();
         if cycles.is_empty() {
             break;
         }
+        fresh.clear();
         for cycle in cycles {
-            let waiting = break_cycle(&mut settled.edges, published, &cycle);
-            settled.waiting.extend(waiting);
+            let broken = break_cycle(&mut settled.edges, published, &cycle);
+            if let Some((group, waiting)) = broken {
+                fresh.push(group);
+                settled.waiting.extend(waiting);
+            }
         }
     }
     keep_needed(&mut settled.edges, living);
@@ -153,6 +155,24 @@ fn hold_unknown_parents(
             }
             set_aside(claims, &by);
         };
+        let edge = edge.or_else(|| {
+            let (at, source, key) = claims.waiting_person.clone()?;
+            let by = By::Persons(source, 1);
+            settled.waiting.push(Waiting {
+                group: group.clone(),
+                by: by.clone(),
+                at,
+                why: Why::UnknownParent(key),
+            });
+            let parent = published.get(&group)?.clone();
+            let kind = EdgeKind::AsPublished;
+            Some(Edge {
+                parent,
+                at,
+                by,
+                kind,
+            })
+        });
         match edge {
             Some(edge) => {
                 settled.edges.insert(group, edge);
@@ -183,12 +203,16 @@ fn set_aside(claims: &mut Claims, by: &By) {
     }
 }
 
-/// Adds every parent that is named and not there: one that is gone where it last was, one that
-/// nobody stated at the top.
-fn close(claims: &BTreeMap<Group, Claims>, edges: &mut BTreeMap<Group, Edge>) {
-    let mut missing: Vec<Group> = edges
-        .values()
-        .filter_map(|edge| edge.parent.clone())
+/// Adds every parent that a fresh edge names and that is not there: one that is gone where it last
+/// was, one that nobody stated at the top. Those edges are fresh then, too.
+fn close(
+    claims: &BTreeMap<Group, Claims>,
+    edges: &mut BTreeMap<Group, Edge>,
+    fresh: &mut Vec<Group>,
+) {
+    let mut missing: Vec<Group> = fresh
+        .iter()
+        .filter_map(|group| edges.get(group)?.parent.clone())
         .collect();
     while let Some(group) = missing.pop() {
         if edges.contains_key(&group) {
@@ -213,6 +237,7 @@ fn close(claims: &BTreeMap<Group, Claims>, edges: &mut BTreeMap<Group, Edge>) {
             None => (None, Stamp::default(), By::Nobody),
         };
         missing.extend(parent.clone());
+        fresh.push(group.clone());
         edges.insert(
             group,
             Edge {
@@ -226,11 +251,12 @@ fn close(claims: &BTreeMap<Group, Claims>, edges: &mut BTreeMap<Group, Edge>) {
 }
 
 /// Takes one edge out of a cycle: of the statements that differ from what is published the newest.
+/// Gives the group, and its statement where that waits now.
 fn break_cycle(
     edges: &mut BTreeMap<Group, Edge>,
     published: &BTreeMap<Group, Option<Group>>,
     cycle: &[Group],
-) -> Option<Waiting> {
+) -> Option<(Group, Option<Waiting>)> {
     let rank = |group: &Group, edge: &Edge| {
         let differs = published.get(group) != Some(&edge.parent);
         match edge.kind {
@@ -259,7 +285,7 @@ fn break_cycle(
         Some(fallback) => (fallback.clone(), EdgeKind::AsPublished),
         None => (None, EdgeKind::AtTop),
     };
-    (was_kind == EdgeKind::Chosen).then(|| Waiting {
+    let waiting = (was_kind == EdgeKind::Chosen).then(|| Waiting {
         group: group.clone(),
         by: edge.by.clone(),
         at: edge.at,
@@ -267,7 +293,8 @@ fn break_cycle(
             parent,
             cycle: from(group, cycle),
         },
-    })
+    });
+    Some((group.clone(), waiting))
 }
 
 /// The cycle as it reads from this group upwards.
@@ -302,12 +329,21 @@ fn keep_needed(edges: &mut BTreeMap<Group, Edge>, living: BTreeSet<Group>) {
 
 /// Every cycle in a graph where each group has at most one parent, each from its lowest group up.
 pub(super) fn cycles<'a>(parents: &BTreeMap<&'a Group, Option<&'a Group>>) -> Vec<Vec<&'a Group>> {
+    let parent = |group: &Group| parents.get(group).copied().flatten();
+    cycles_above(parents.keys().copied(), parent)
+}
+
+/// Of these cycles those that are reached upwards from the groups that `starts` gives.
+fn cycles_above<'a>(
+    starts: impl Iterator<Item = &'a Group>,
+    parent: impl Fn(&Group) -> Option<&'a Group>,
+) -> Vec<Vec<&'a Group>> {
     let mut done: BTreeSet<&Group> = BTreeSet::new();
     let mut found = Vec::new();
-    for start in parents.keys() {
+    for start in starts {
         let mut path: Vec<&Group> = Vec::new();
         let mut on_path: BTreeMap<&Group, usize> = BTreeMap::new();
-        let mut at = Some(*start);
+        let mut at = Some(start);
         while let Some(group) = at {
             if done.contains(group) {
                 break;
@@ -326,7 +362,7 @@ pub(super) fn cycles<'a>(parents: &BTreeMap<&'a Group, Option<&'a Group>>) -> Ve
             }
             on_path.insert(group, path.len());
             path.push(group);
-            at = parents.get(group).copied().flatten();
+            at = parent(group);
         }
         done.extend(path);
     }

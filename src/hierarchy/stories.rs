@@ -814,3 +814,138 @@ fn a_digest_outlasts_renames_of_what_moved_and_of_what_it_moved_to() {
         assert_eq!(story.plan().digest(0), digest, "{keys:?}");
     }
 }
+
+#[test]
+fn a_stale_statement_that_names_a_key_changes_the_ledger() {
+    let mut story = Story::new();
+    story.says("hr", 5, vec![exists("#1 Team Web", "#9")]);
+    assert_eq!(
+        story.held(),
+        [(HeldReason::UnknownParent, "Web".to_owned())]
+    );
+    let merged = story.says("hr", 3, vec![exists("#1 Team Web", "#9 Dept Brand")]);
+    assert!(merged.changed, "what it named #9 must be saved");
+    story.check(&[("Dept Brand", "-"), ("Team Web", "Dept Brand")]);
+    let again = story.says("hr", 3, vec![exists("#1 Team Web", "#9 Dept Brand")]);
+    assert!(!again.changed);
+}
+
+#[test]
+fn a_name_with_a_key_behind_it_is_no_longer_than_a_name_may_be() {
+    let long = "\u{e9}".repeat(super::name::MAX_NAME_BYTES / 2);
+    let mut story = Story::new();
+    let orgs = ["#1", "#2"].map(|key| exists(&format!("{key} Org {long}"), "-"));
+    story.says("capillary", 1, orgs.into());
+    story.publish();
+    let text = serde_json::to_string(&story.published).unwrap();
+    let read: Option<Published> = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, story.published);
+    assert_eq!(read.map(|read| read.groups()), Some(2));
+}
+
+#[test]
+fn of_two_chains_that_point_against_each_other_every_link_that_closes_a_cycle_is_held() {
+    let names: Vec<String> = (0..50).map(|n| format!("Dept {n:02}")).collect();
+    let link = |pair: &[String]| (pair[0].clone(), pair[1].clone());
+    let up: Vec<(String, String)> = names.windows(2).map(link).collect();
+    let mut story = Story::new();
+    let said = up.iter().map(|(child, parent)| exists(child, parent));
+    story.says("hr", 1, said.collect());
+    story.publish();
+    let before = story.project().hierarchy;
+    // Each link the other way round, and the ends tied together.
+    let mut said: Vec<Statement> = up
+        .iter()
+        .map(|(child, parent)| exists(parent, child))
+        .collect();
+    said.push(exists(&names[0], &names[49]));
+    story.says("hr", 2, said);
+    assert_eq!(story.held().len(), 50);
+    assert_eq!(story.project().hierarchy, before);
+}
+
+#[test]
+fn a_long_way_of_renames_there_and_back_is_followed_to_its_end() {
+    let mut story = Story::new();
+    story.says("hr", 1, vec![exists("Dept A", "Div X")]);
+    let there_and_back = (0..2001).map(|n| match n % 2 {
+        0 => renamed("Dept A", "B"),
+        _ => renamed("Dept B", "A"),
+    });
+    story.says("hr", 2, there_and_back.collect());
+    story.check(&[("Dept B", "Div X"), ("Div X", "-")]);
+}
+
+#[test]
+fn what_lies_below_an_unnamed_key_of_a_person_s_chain_waits_for_its_name() {
+    let mut story = Story::new();
+    story.says(
+        "hr",
+        1,
+        vec![person("p", &["#1 Org Acme", "#2", "#3 Team X"])],
+    );
+    story.check(&[("Org Acme", "-")]);
+    assert_eq!(story.held(), [(HeldReason::UnknownParent, "X".to_owned())]);
+    story.says("hr", 2, vec![exists("#2 Dept Sales", "?")]);
+    story.check(&[
+        ("Dept Sales", "Org Acme"),
+        ("Org Acme", "-"),
+        ("Team X", "Dept Sales"),
+    ]);
+    assert_eq!(story.held(), []);
+}
+
+#[test]
+fn a_snapshot_of_a_renamed_group_s_children_is_of_those_it_had_before_too() {
+    let mut story = Story::new();
+    story.says(
+        "hr",
+        1,
+        vec![exists("Dept A", "Div Mktg"), exists("Dept B", "Div Mktg")],
+    );
+    story.says("hr", 2, vec![renamed("Div Mktg", "Marketing")]);
+    let member = Statement::Member {
+        group: reference("Dept B"),
+        parent: reference("Div Marketing"),
+    };
+    let complete = Statement::Complete(Scope::ChildrenOf(reference("Div Marketing")));
+    story.says("hr", 3, vec![complete, member]);
+    story.check(&[
+        ("Dept A", "-"),
+        ("Dept B", "Div Marketing"),
+        ("Div Marketing", "-"),
+    ]);
+}
+
+#[test]
+fn an_organisation_that_a_seed_names_is_still_none_of_the_others_that_are_attached() {
+    let mut story = Story::new();
+    story.rules.attach_roots = true;
+    story.says(
+        "capillary",
+        1,
+        vec![exists("#2 Org Other", "-"), exists("#3 Org Base", "-")],
+    );
+    let capillary = SourceName::capillary();
+    story.ledger.note_base(
+        &capillary,
+        Timestamp::from_seconds(1),
+        Key::new("3").unwrap(),
+    );
+    story.seed(
+        5,
+        &[("Org Other", "-"), ("Org Base", "-"), ("Div Europe", "-")],
+    );
+    story.check(&[
+        ("Div Europe", "Org Base"),
+        ("Org Base", "-"),
+        ("Org Other", "-"),
+    ]);
+    story.says("capillary", 6, vec![gone("#2 Org Other")]);
+    story.says("hr", 7, vec![exists("Org Other", "-")]);
+    story.check(&[
+        ("Div Europe", "Org Base"),
+        ("Org Base", "-"),
+        ("Org Other", "Org Base"),
+    ]);
+}

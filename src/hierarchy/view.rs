@@ -100,6 +100,12 @@ pub(super) struct View<'a> {
     pub(super) renames: HashMap<&'a Group, Vec<(Stamp, Group)>>,
     pub(super) renamed_from: HashMap<Group, Vec<(Stamp, &'a Group)>>,
     pub(super) renamed_ids: HashMap<(Group, Stamp), &'a Key>,
+    /// Of which groups all children were said, and when last.
+    complete_children: HashMap<Ref, Timestamp>,
+    /// The groups under which others were ever placed.
+    parents: BTreeSet<Ref>,
+    /// Where a rename by name leads in the end, and since when.
+    pub(super) carried: HashMap<(Group, Stamp), (Ref, Stamp)>,
     records: BTreeMap<Ref, Record>,
     shown: HashMap<&'a Key, Group>,
     /// Names that several living ids bear, where they are told apart.
@@ -118,6 +124,9 @@ impl<'a> View<'a> {
             renames: HashMap::new(),
             renamed_from: HashMap::new(),
             renamed_ids: HashMap::new(),
+            complete_children: HashMap::new(),
+            parents: BTreeSet::new(),
+            carried: HashMap::new(),
             records: BTreeMap::new(),
             shown: HashMap::new(),
             shared_names: BTreeSet::new(),
@@ -125,6 +134,7 @@ impl<'a> View<'a> {
         };
         view.learn_names();
         view.learn_renames();
+        view.learn_complete_children();
         view.fill_records();
         view.name_ids();
         view
@@ -141,6 +151,12 @@ impl<'a> View<'a> {
     /// What a saying by name, of a time, is about.
     pub(super) fn subject(&self, name: &Group, at: Stamp, saying: &NamedSaying) -> Ref {
         self.subject_since(name, at, saying).0
+    }
+
+    /// Whether groups were ever placed under the one that was referred to so, at a time.
+    pub(super) fn has_children(&self, parent: &Ref, at: Timestamp) -> bool {
+        self.parents
+            .contains(&self.resolve(parent, Stamp::behind(at)))
     }
 
     /// Every group of which the source said something, with what it said.
@@ -254,6 +270,16 @@ impl<'a> View<'a> {
         self.shown.get(key)
     }
 
+    fn learn_complete_children(&mut self) {
+        for (scope, (time, _)) in &self.ledger.snapshots {
+            if let LedgerScope::ChildrenOf(parent) = scope {
+                let parent = self.resolve(parent, Stamp::behind(*time));
+                let known = self.complete_children.entry(parent).or_insert(*time);
+                *known = (*known).max(*time);
+            }
+        }
+    }
+
     fn fill_records(&mut self) {
         let mut records: BTreeMap<Ref, Record> = BTreeMap::new();
         for (key, said) in &self.ledger.ids {
@@ -274,6 +300,11 @@ impl<'a> View<'a> {
                     .say(Mark { carried, own: *at }, saying);
             }
         }
+        let parents = records.values().filter_map(|record| match &record.placed {
+            Some((mark, Placement::Under(parent))) => Some(self.resolve(parent, mark.own)),
+            Some((_, Placement::Top)) | None => None,
+        });
+        self.parents = parents.collect();
         self.records = records;
     }
 
@@ -333,8 +364,8 @@ impl<'a> View<'a> {
         match placement {
             Placement::Top => None,
             Placement::Under(parent) => {
-                let scope = LedgerScope::ChildrenOf(parent.clone());
-                let (complete, _) = self.ledger.snapshots.get(&scope)?;
+                let parent = self.resolve(parent, mark.own);
+                let complete = self.complete_children.get(&parent)?;
                 (mark.carried.time < *complete).then_some(*complete)
             }
         }

@@ -217,24 +217,40 @@ fn optional<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
     fields.get(name).filter(|value| !value.is_null())
 }
 
+/// So many faults are told one by one: an answer has its own limit of size, and a small body of
+/// nothing but faults would exceed it.
+const FAULTS_TOLD: usize = 1_000;
+
 /// The faults found so far.
 #[derive(Default)]
-struct Faults(Vec<BodyFault>);
+struct Faults {
+    told: Vec<BodyFault>,
+    others: usize,
+}
 
 impl Faults {
     fn add(&mut self, path: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(BodyFault {
-            path: path.into(),
-            detail: detail.into(),
-        });
+        if self.told.len() < FAULTS_TOLD {
+            self.told.push(BodyFault {
+                path: path.into(),
+                detail: detail.into(),
+            });
+        } else {
+            self.others = self.others.saturating_add(1);
+        }
     }
 
-    fn finish(self) -> Result<(), Vec<BodyFault>> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(self.0)
+    fn finish(mut self) -> Result<(), Vec<BodyFault>> {
+        if self.told.is_empty() {
+            return Ok(());
         }
+        if self.others > 0 {
+            self.told.push(BodyFault {
+                path: String::new(),
+                detail: format!("has {} more faults", self.others),
+            });
+        }
+        Err(self.told)
     }
 
     fn items<'a>(&mut self, path: &str, value: &'a Value) -> Vec<(String, &'a Value)> {
@@ -562,5 +578,13 @@ mod tests {
         );
         let twice = read_seed(&Value::Array(vec![row("A", None), row("A", None)])).unwrap();
         assert_eq!(twice.rows().len(), 1);
+    }
+
+    #[test]
+    fn of_very_many_faults_the_first_are_told_and_the_others_counted() {
+        let faults = map(&json!({"changes": vec![0; 1500]})).unwrap_err();
+        assert_eq!(faults.len(), FAULTS_TOLD + 1);
+        assert_eq!(faults[FAULTS_TOLD - 1].path, "changes[999]");
+        assert_eq!(faults[FAULTS_TOLD].detail, "has 500 more faults");
     }
 }

@@ -292,3 +292,28 @@ async fn regular_reconciles_do_not_crowd_out_what_can_be_gone_back_to() {
     world.action(rollback).await;
     assert_eq!(world.holds().len(), 3);
 }
+
+#[tokio::test]
+async fn before_the_first_seed_its_organisations_wait_too() {
+    let world = Setup::default()
+        .capillary(&sample("super-org-with-one-child"))
+        .start()
+        .await;
+    let report = world.action(json!({"action": "reconcile"})).await;
+    assert_eq!(crate::harness::held(&report), ["not_seeded"]);
+    assert_eq!(world.puts(), 0);
+    let world = world.seed(&["Top [Division]"]).await;
+    assert_eq!(world.holds().len(), 3);
+}
+
+#[tokio::test]
+async fn while_it_is_away_its_organisations_stay() {
+    let (mut world, _) =
+        reconciled(Setup::default().capillary(&sample("child-with-siblings"))).await;
+    world.capillary().go_down().await;
+    world.leave(Duration::from_secs(1));
+    world.pass(Duration::from_secs(3600));
+    let answer = world.says(1, upsert("A [T]")).await;
+    assert_eq!(answer.word(), (200, "published"), "{}", answer.body);
+    assert_eq!(world.holds().len(), 4);
+}

@@ -307,6 +307,7 @@ impl Setup {
     }
 
     pub(crate) async fn start(self) -> World {
+        crate::logs::keep();
         let Self {
             mut variables,
             secrets_file,
@@ -445,9 +446,9 @@ impl World {
         self.time_left = time_left;
     }
 
-    /// So little that what cannot be had is given up at once; less than 300 ms is all margin.
+    /// So little that what cannot be had is given up soon.
     pub(crate) fn leave_little(&mut self) {
-        self.leave(Duration::from_millis(500));
+        self.leave(Duration::from_secs(1));
     }
 
     pub(crate) fn leave_enough(&mut self) {

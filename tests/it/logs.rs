@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Mutex, Once},
     time::Duration,
 };
 
@@ -12,12 +12,33 @@ use stand_ins::{calven::Endpoint, fault::Fault};
 
 use crate::harness::{Request, Setup, read, root, secrets, upsert};
 
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
+/// What all tests of this process have logged by now.
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-impl io::Write for Captured {
+static BEGUN: Once = Once::new();
+
+/// Begins to keep what is logged: by all, since what one thread's subscriber sees hangs on the others.
+pub(crate) fn keep() {
+    BEGUN.call_once(|| {
+        let keeping = subscriber::fmt()
+            .json()
+            .with_max_level(tracing::Level::DEBUG)
+            .with_writer(|| Kept)
+            .finish();
+        tracing::subscriber::set_global_default(keeping).unwrap();
+    });
+}
+
+struct Kept;
+
+impl io::Write for Kept {
+    #[expect(
+        clippy::print_stdout,
+        reason = "whoever runs the tests uncaptured wants to search what they log"
+    )]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOG.lock().unwrap().extend_from_slice(bytes);
+        print!("{}", String::from_utf8_lossy(bytes));
         Ok(bytes.len())
     }
 
@@ -50,15 +71,6 @@ fn secret_texts() -> Vec<String> {
 
 #[tokio::test]
 async fn nothing_secret_is_logged() {
-    let captured = Captured::default();
-    let writer = captured.clone();
-    let capturing = subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(capturing);
-
     let mut forbidden = secret_texts();
     forbidden.extend(
         [
@@ -147,7 +159,7 @@ async fn nothing_secret_is_logged() {
         .map(str::to_owned),
     );
 
-    let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
     assert!(
         log.contains("\"applied\""),
         "one line an invocation is there"

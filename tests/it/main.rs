@@ -8,9 +8,10 @@
 )]
 
 mod answers;
-mod binary;
+mod built;
 mod calven;
 mod capillary;
+mod chaos;
 mod envelopes;
 mod events;
 mod harness;
@@ -23,3 +24,4 @@ mod queue;
 mod refusals;
 mod safety;
 mod tidy;
+mod waiting;

@@ -289,3 +289,76 @@ async fn the_schedule_may_be_eventbridge_scheduler_without_an_input() {
     assert_eq!(world.action(event).await["status"], "published");
     assert_eq!(world.puts(), 2);
 }
+
+#[tokio::test]
+async fn what_calven_did_not_take_was_neither_approved_nor_rolled_back() {
+    let mut world = with_a_held_plan().await;
+    let digest = digest(&world).await;
+    world.calven.go_down().await;
+    world.leave_little();
+    let approval = json!({"action": "approve", "digest": digest});
+    assert_eq!(world.refused(approval.clone()).await.0, "NotPublished");
+    let rollback = json!({"action": "rollback", "version": 1});
+    assert_eq!(world.refused(rollback).await.0, "NotPublished");
+    world.calven.come_back().await.unwrap();
+    world.leave_enough();
+    assert_eq!(world.action(approval).await["status"], "published");
+    assert_eq!(world.holds().len(), 3);
+    assert_eq!(
+        world.says(1, upsert("New [Team]")).await.word(),
+        (200, "published")
+    );
+}
+
+#[tokio::test]
+async fn one_can_go_back_further_and_forth_again() {
+    let world = World::seeded(&["A [T]"]).await;
+    world.says(1, upsert("B [T]")).await;
+    world.says(2, upsert("C [T]")).await;
+    let all = world.holds();
+    for (version, groups) in [(2, 2), (1, 1), (3, 3), (2, 2)] {
+        let rollback = json!({"action": "rollback", "version": version});
+        assert_eq!(world.action(rollback).await["status"], "published");
+        assert_eq!(world.holds().len(), groups, "version {version}");
+    }
+    let digest = digest(&world).await;
+    approve(&world, &digest).await;
+    assert_eq!(world.holds(), all);
+}
+
+#[tokio::test]
+async fn a_seed_from_the_future_counts_as_now_and_is_warned_of() {
+    let world = World::new().await;
+    let seed = json!({"action": "seed", "occurredAt": "2036-01-01T00:00:00Z", "groupRelationships": [row_of("A [T]")]});
+    let report = world.action(seed).await;
+    assert_eq!(report["warnings"].as_array().unwrap().len(), 1, "{report}");
+    world.pass(std::time::Duration::from_secs(60));
+    let body = json!({"id": "1", "changes": [remove("A [T]")]});
+    assert_eq!(
+        world.webhook("acme", &body).await.word(),
+        (200, "published")
+    );
+    world.assert_holds(&[]);
+}
+
+#[tokio::test]
+async fn groups_that_a_seed_leaves_out_stay_while_a_source_claims_them() {
+    let world = World::seeded(&["A [T]", "B [T]"]).await;
+    world.says(1, upsert("C [T]")).await;
+    world.pass(std::time::Duration::from_secs(60));
+    let seed = json!({"action": "seed", "groupRelationships": [row_of("A [T]")]});
+    assert_eq!(world.action(seed).await["status"], "published");
+    world.assert_holds(&["A [T]", "C [T]"]);
+}
+
+#[tokio::test]
+async fn a_whole_hierarchy_may_go_once_it_is_approved() {
+    let world = with_a_held_plan().await;
+    let seed = json!({"action": "seed", "groupRelationships": []});
+    world.pass(std::time::Duration::from_secs(60));
+    assert_eq!(held(&world.action(seed).await), ["guard"]);
+    let digest = digest(&world).await;
+    approve(&world, &digest).await;
+    world.assert_holds(&[]);
+    assert_eq!(world.calven.rows(), Some(Vec::new()));
+}

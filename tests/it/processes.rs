@@ -75,12 +75,20 @@ impl Process {
     pub(crate) async fn end(mut self) -> String {
         self.child.start_kill().unwrap();
         self.child.wait().await.unwrap();
-        self.log.await.unwrap()
+        shown(self.log.await.unwrap())
     }
 
     /// Waits until it has ended by itself: whether it failed, and what it logged.
     pub(crate) async fn ended(mut self) -> (bool, String) {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        (!status.unwrap().unwrap().success(), self.log.await.unwrap())
+        let failed = !status.unwrap().unwrap().success();
+        (failed, shown(self.log.await.unwrap()))
     }
+}
+
+/// Printed too, for whoever searches the output of all tests.
+#[expect(clippy::print_stdout, reason = "the log is meant to be searched")]
+fn shown(log: String) -> String {
+    println!("{log}");
+    log
 }

@@ -159,3 +159,18 @@ async fn what_could_not_be_saved_is_sent_again_by_the_queue_and_by_the_sender() 
     assert_eq!(answer.headers["retry-after"], "30");
     assert_eq!(world.puts(), 0);
 }
+
+#[tokio::test]
+async fn a_dry_run_leaves_its_records_to_the_queue() {
+    let mut world = World::seeded(&["Top [Division]"]).await;
+    world.reconfigure("DRY_RUN", "true");
+    let body = json!({"id": "evt_1", "changes": [upsert("A [T]")]});
+    let queued = record(&world, "acme", &body);
+    let answer = world.action(json!({"Records": [queued]})).await;
+    let failed = json!([{"itemIdentifier": queued["messageId"]}]);
+    assert_eq!(answer, json!({"batchItemFailures": failed}));
+    world.reconfigure("DRY_RUN", "false");
+    let answer = world.action(json!({"Records": [queued]})).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    world.assert_holds(&["A [T]", "Top [Division]"]);
+}

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+use calven_bridge::sources::config::Sources;
 
 use crate::{
     events::WALK,
@@ -45,6 +48,47 @@ fn the_readme_lists_the_variables_that_are_read() {
     let expected = variables_of_config();
     assert!(expected.len() > 20, "{expected:?}");
     assert_eq!(variables_of_readme(), expected);
+}
+
+#[test]
+fn the_template_sets_the_variables_that_a_deployment_has() {
+    let template = read("template.yaml");
+    let set = between(&template, "\n        Variables:\n", "\n\n").lines();
+    let set: BTreeSet<String> = set
+        .filter_map(|line| line.strip_prefix("          ")?.split_once(": "))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let mut expected = variables_of_config();
+    for of_no_deployment in ["SECRETS_FILE", "QUEUE_URL"] {
+        assert!(expected.remove(of_no_deployment));
+        assert!(
+            template.contains(of_no_deployment),
+            "it is not said why {of_no_deployment} is left out"
+        );
+    }
+    assert_eq!(set, expected);
+}
+
+#[test]
+fn the_packaged_sources_can_be_read_and_are_strict() {
+    let packaged = Sources::parse(&read("sources.toml")).unwrap();
+    assert_eq!(packaged.by_name.len(), 1);
+    for source in packaged.by_name.values() {
+        assert_eq!(
+            source.tolerance,
+            Duration::from_secs(300),
+            "{}",
+            source.name
+        );
+    }
+    let sandbox = Sources::parse(&read("examples/sandbox/sources.toml")).unwrap();
+    for source in sandbox.by_name.values() {
+        assert!(
+            source.tolerance > Duration::from_secs(86_400 * 365 * 10),
+            "{}",
+            source.name
+        );
+    }
 }
 
 #[test]
@@ -113,4 +157,8 @@ fn the_sandbox_prints_what_the_readme_tells_to_export() {
         checked += 1;
     }
     assert_eq!(checked, 7);
+    let watch = told
+        .lines()
+        .find(|line| line.starts_with("cargo lambda watch"));
+    assert!(sandbox.contains(watch.unwrap()));
 }
