@@ -23,6 +23,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use calven_bridge::{
     config::{Config, Files},
+    hierarchy::Salt,
     http,
     invocation::{Function, Parts},
     retry::RetryPolicy,
@@ -264,7 +265,7 @@ impl Demo {
                 first: Duration::from_millis(20),
                 ..RetryPolicy::default()
             },
-            salt: || [0; 32],
+            salt: Salt::new([0; 32]),
         };
         let signing_key = secret("hris/acme", "signingSecret")?;
         let signing_key = signing_key.strip_prefix("whsec_").unwrap_or(&signing_key);

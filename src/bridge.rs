@@ -61,7 +61,7 @@ pub struct Bridge {
     enrichment: Option<Enrichment>,
     policy: Policy,
     clock: Clock,
-    salt: fn() -> [u8; 32],
+    salt: Salt,
     capillary_failed: Mutex<Option<Instant>>,
 }
 
@@ -130,7 +130,7 @@ impl Bridge {
         enrichment: Option<Enrichment>,
         policy: Policy,
         clock: Clock,
-        salt: fn() -> [u8; 32],
+        salt: Salt,
     ) -> Self {
         let capillary_failed = Mutex::default();
         Self {
@@ -259,7 +259,7 @@ impl Bridge {
             .map_err(|_| BridgeError::TimeIsUp)??;
         match loaded {
             Some(loaded) => Ok((State::decode(&loaded.bytes)?, Some(loaded.tag))),
-            None => Ok((State::new(Salt::new((self.salt)())), None)),
+            None => Ok((State::new(self.salt.clone()), None)),
         }
     }
 

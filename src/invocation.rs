@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use self::{kind::Invocation, log::log};
 use crate::{
     bridge::{Bridge, BridgeError, Change, Deadlines},
+    hierarchy::Salt,
     operator::{ACTIONS, Action, Answer, BadAction, carry_out},
     queue::{Batch, BatchResponse},
     retry::RetryPolicy,
@@ -46,8 +47,8 @@ pub struct Parts {
     pub clock: Clock,
     /// How Calven and Capillary are retried.
     pub retry: RetryPolicy,
-    /// Random bytes for the first state's salt.
-    pub salt: fn() -> [u8; 32],
+    /// The first state's salt, random; of no use where there is a state.
+    pub salt: Salt,
 }
 
 /// The function: all four ways in.

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, anyhow};
 use aws_config::BehaviorVersion;
 use calven_bridge::{
     config::{Config, Files},
+    hierarchy::Salt,
     http,
     invocation::{Function, Parts},
     retry::RetryPolicy,
@@ -57,15 +58,13 @@ async fn function() -> Result<Function> {
             &aws_config::load_defaults(BehaviorVersion::latest()).await,
         )),
     };
-    // Asked once here, so that a system without randomness is told before anything is salted.
-    random()?;
     let parts = Parts {
         http,
         secrets,
         store,
         clock: Clock::new(now),
         retry: RetryPolicy::default(),
-        salt: || random().unwrap_or_default(),
+        salt: Salt::new(random()?),
     };
     Ok(Function::new(config, parts))
 }

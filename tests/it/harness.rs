@@ -13,6 +13,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use calven_bridge::{
     config::{Config, Files},
+    hierarchy::Salt,
     http,
     invocation::{Failure, Function, Parts},
     retry::RetryPolicy,
@@ -417,7 +418,7 @@ impl World {
                 cap: Duration::from_millis(1),
                 attempt: Duration::from_secs(20),
             },
-            salt: || [7; 32],
+            salt: Salt::new([7; 32]),
         };
         Function::new(config, parts)
     }
