@@ -24,9 +24,7 @@ impl Bridge {
         change: &Change<'_>,
         progress: Progress,
     ) -> Result<Report, BridgeError> {
-        if let Some(refused) = &round.pending.refused {
-            return Err(BridgeError::Refused(refused.clone()));
-        }
+        round.pending.was_refused()?;
         let put = progress.put.then_some(Status::Published);
         Ok(self.report(round, change, put))
     }
@@ -37,9 +35,7 @@ impl Bridge {
         change: &Change<'_>,
         progress: Progress,
     ) -> Result<Report, BridgeError> {
-        if let Some(refused) = &round.pending.refused {
-            return Err(BridgeError::Refused(refused.clone()));
-        }
+        round.pending.was_refused()?;
         let failure = progress.given_up.flatten();
         match change {
             // A reconcile of a held plan has nothing of its own to send.

@@ -155,6 +155,14 @@ impl Pending {
         }
     }
 
+    /// The refusal of an approval that no longer fits, once what was owed is paid.
+    pub(super) fn was_refused(&self) -> Result<(), BridgeError> {
+        match &self.refused {
+            Some(refused) => Err(BridgeError::Refused(refused.clone())),
+            None => Ok(()),
+        }
+    }
+
     pub(super) const fn is_held(&self) -> bool {
         self.held.is_some()
     }

@@ -19,7 +19,8 @@ use crate::timestamp::Timestamp;
 
 impl Ledger {
     /// Forgets what was received before `before` and is not needed: `project` of the rest is the
-    /// same. `published` and every older version that may be published again keep their names.
+    /// same. What is `published` keeps its names, and what a waiting rollback would publish; after so
+    /// long, a version that is only in the history may find a renamed group removed and added instead.
     pub fn prune(&mut self, before: Timestamp, published: &[&Published]) {
         let pruned = {
             let capillary = SourceName::capillary();
