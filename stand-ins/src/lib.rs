@@ -12,6 +12,7 @@
 pub mod calven;
 pub mod capillary;
 pub mod fault;
+pub mod hris;
 pub mod lambda_runtime;
 pub mod listen;
 pub mod s3;
