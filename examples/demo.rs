@@ -20,7 +20,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use calven_bridge::{
     config::{Config, Files},
     hierarchy::Salt,
@@ -37,11 +40,27 @@ use sha2::Sha256;
 use stand_ins::{
     calven::{self, CalvenStandIn, Row},
     capillary::{self, CapillaryStandIn},
+    hris::HrisStandIn,
 };
 
 const SECRETS: &str = include_str!("sandbox/secrets.json");
 const SOURCES: &str = include_str!("sandbox/sources.toml");
 const ORGANIZATIONS: &str = include_str!("sandbox/capillary.json");
+
+/// Two senders of the demo's own, beside those of the sandbox.
+const MORE_SOURCES: &str = r#"
+[sources.people]
+preset = "bamboohr"
+secret_id = "hris/people"
+
+[sources.teams]
+preset = "kombo"
+secret_id = "hris/teams"
+api_secret_id = "hris/teams-api"
+"#;
+const PEOPLE_KEY: &str = "demo-key-of-people";
+const TEAMS_KEY: &str = "demo-key-of-teams";
+const TEAMS_TOKEN: &str = "demo-token-of-teams";
 
 /// When the demo plays: after all that the events say, and at every run the same.
 const BEGIN: &str = "2026-01-12T09:00:00Z";
@@ -194,6 +213,8 @@ async fn main() -> Result<()> {
     demo.late_event().await?;
     demo.cycle().await?;
     demo.outage().await?;
+    demo.employees().await?;
+    demo.something_changed().await?;
     println!(
         "\nAll as it should be: {} PUTs, and Calven never held a wrong tree.",
         demo.calven.puts().len()
@@ -206,6 +227,7 @@ struct Demo {
     function: Function,
     calven: CalvenStandIn,
     _capillary: CapillaryStandIn,
+    hris: HrisStandIn,
     /// Secrets are read from it when they are first needed.
     _folder: tempfile::TempDir,
     clock: Arc<AtomicI64>,
@@ -240,10 +262,23 @@ impl Demo {
         };
         let capillary = CapillaryStandIn::start(till, ORGANIZATIONS, seconds.clone()).await?;
 
+        let hris = HrisStandIn::start().await?;
+        hris.require("authorization", &format!("Bearer {TEAMS_TOKEN}"));
+        hris.answer("GET /hris/groups", groups_answer(&[]).to_string());
+
         let folder = tempfile::tempdir()?;
-        fs::write(folder.path().join("sources.toml"), SOURCES)?;
+        let sources = format!("{SOURCES}{MORE_SOURCES}base_url = \"{}\"\n", hris.url());
+        fs::write(folder.path().join("sources.toml"), sources)?;
         let secrets_file = folder.path().join("secrets.json");
-        fs::write(&secrets_file, SECRETS)?;
+        let mut all_secrets = secrets.as_object().cloned().unwrap_or_default();
+        for (id, secret) in [
+            ("hris/people", json!({"signingSecret": PEOPLE_KEY})),
+            ("hris/teams", json!({"signingSecret": TEAMS_KEY})),
+            ("hris/teams-api", json!({"token": TEAMS_TOKEN})),
+        ] {
+            all_secrets.insert(id.to_owned(), secret);
+        }
+        fs::write(&secrets_file, serde_json::to_string(&all_secrets)?)?;
         let variables = BTreeMap::from([
             ("CALVEN_BASE_URL", calven.url()),
             ("CALVEN_SECRET_ID", "calven/api".to_owned()),
@@ -273,6 +308,7 @@ impl Demo {
             function: Function::new(config, parts),
             calven,
             _capillary: capillary,
+            hris,
             _folder: folder,
             clock,
             signing_key: STANDARD.decode(signing_key)?,
@@ -375,6 +411,55 @@ impl Demo {
         self.expect("Research [Department] < Engineering [Division]")
     }
 
+    /// Records of employees, each with a department and a division: what most of them say of a department counts.
+    async fn employees(&mut self) -> Result<()> {
+        self.step(
+            "BambooHR posts three employees of Compliance; one of them is filed under another division.",
+            None,
+        );
+        let divisions = ["Operations", "Operations", "Engineering"];
+        let employees = divisions.iter().enumerate().map(|(number, division)| {
+            json!({"id": number, "action": "Updated", "timestamp": "2026-01-12T08:50:00Z",
+                   "fields": {"Department": "Compliance", "Division": division}})
+        });
+        let body = json!({"employees": employees.collect::<Vec<_>>()}).to_string();
+        let timestamp = self.clock.load(Ordering::SeqCst).to_string();
+        let mut mac = Hmac::<Sha256>::new_from_slice(PEOPLE_KEY.as_bytes())?;
+        mac.update(format!("{body}{timestamp}").as_bytes());
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let headers = json!({"X-BambooHR-Timestamp": timestamp, "X-BambooHR-Signature": signature});
+        let answer = self
+            .invoke(by_function_url("people", &headers, &body))
+            .await?;
+        self.show(&answer, "published")?;
+        self.expect("Compliance [Department] < Operations [Division]")
+    }
+
+    /// A webhook without content: the bridge asks the sender's API itself.
+    async fn something_changed(&mut self) -> Result<()> {
+        self.step(
+            "Kombo says that something changed in its HRIS, and not what: the groups are read from its API.",
+            None,
+        );
+        let groups = groups_answer(&[
+            json!({"id": "k1", "name": "Works Council", "type": null, "parent_id": null}),
+            json!({"id": "k2", "name": "Elections", "type": "TEAM", "parent_id": "k1"}),
+        ]);
+        self.hris.answer("GET /hris/groups", groups.to_string());
+        let body = json!({"id": "demo_5", "type": "data-changed",
+                          "data": {"changed_models": [{"name": "hris_groups"}]}})
+        .to_string();
+        let mut mac = Hmac::<Sha256>::new_from_slice(TEAMS_KEY.as_bytes())?;
+        mac.update(body.as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+        let headers = json!({"X-Kombo-Signature": signature});
+        let answer = self
+            .invoke(by_function_url("teams", &headers, &body))
+            .await?;
+        self.show(&answer, "published")?;
+        self.expect("Elections [Team] < Works Council [Group]")
+    }
+
     /// A signed webhook with one change, by a Function URL.
     async fn webhook(&mut self, id: &str, at: &str, change: &Value) -> Result<Value> {
         let body = json!({"id": id, "occurredAt": at, "changes": [change]}).to_string();
@@ -382,18 +467,9 @@ impl Demo {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.signing_key)?;
         mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
         let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
-        let event = json!({
-            "version": "2.0", "routeKey": "$default", "rawPath": "/webhooks/acme", "rawQueryString": "",
-            "headers": {"content-type": "application/json", "webhook-id": id,
-                        "webhook-timestamp": timestamp, "webhook-signature": signature},
-            "requestContext": {
-                "accountId": "anonymous", "apiId": "demo", "domainName": "demo.lambda-url.us-east-1.on.aws",
-                "http": {"method": "POST", "path": "/webhooks/acme", "protocol": "HTTP/1.1",
-                         "sourceIp": "192.0.2.10", "userAgent": "demo"},
-                "requestId": "demo", "routeKey": "$default", "stage": "$default", "timeEpoch": 0},
-            "body": body, "isBase64Encoded": false,
-        });
-        self.invoke(event).await
+        let headers = json!({"content-type": "application/json", "webhook-id": id,
+                             "webhook-timestamp": timestamp, "webhook-signature": signature});
+        self.invoke(by_function_url("acme", &headers, &body)).await
     }
 
     /// What the function answers; of an HTTP answer the body.
@@ -439,6 +515,26 @@ impl Demo {
         }
         bail!("Calven should hold {row}")
     }
+}
+
+/// What Kombo's API answers, in one page.
+fn groups_answer(groups: &[Value]) -> Value {
+    json!({"status": "success", "data": {"next": null, "results": groups}})
+}
+
+/// A webhook to a source, in a Function URL's envelope.
+fn by_function_url(source: &str, headers: &Value, body: &str) -> Value {
+    let path = format!("/webhooks/{source}");
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {
+            "accountId": "anonymous", "apiId": "demo", "domainName": "demo.lambda-url.us-east-1.on.aws",
+            "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1",
+                     "sourceIp": "192.0.2.10", "userAgent": "demo"},
+            "requestId": "demo", "routeKey": "$default", "stage": "$default", "timeEpoch": 0},
+        "body": body, "isBase64Encoded": false,
+    })
 }
 
 fn upsert(group: &str, group_type: &str, parent: Option<(&str, &str)>) -> Value {
@@ -503,13 +599,14 @@ fn decision(answer: &Value) -> String {
 fn remark(entry: &Value) -> String {
     let group = text(entry, "group");
     if let (Some(won), Some(lost)) = (entry.get("won"), entry.get("lost")) {
-        return format!(
-            "   conflict: {group} is in {} by {}, in {} by {}",
-            text(won, "parent"),
-            text(won, "source"),
-            text(lost, "parent"),
-            text(lost, "source"),
-        );
+        let side = |side: &Value| {
+            let by = match side.get("persons").and_then(Value::as_u64) {
+                Some(persons) => format!("{persons} records of {}", text(side, "source")),
+                None => text(side, "source").to_owned(),
+            };
+            format!("in {} by {by}", text(side, "parent"))
+        };
+        return format!("   conflict: {group} is {}, {}", side(won), side(lost));
     }
     match text(entry, "reason") {
         reason @ "cycle" => {

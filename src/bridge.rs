@@ -14,29 +14,35 @@
 mod answer;
 mod change;
 mod enrichment;
+mod handshakes;
 mod pending;
+mod rereading;
+mod rereads;
 mod round;
+mod saving;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::Instant};
 
-use self::round::Round;
 pub use self::{
-    change::{Change, Deadlines},
+    change::{Change, Deadlines, ThinEvent},
     enrichment::Enrichment,
+};
+use self::{
+    rereading::Rereading,
+    rereads::Rereads,
+    saving::{Saved, Tries},
 };
 use crate::{
     calven::{Calven, CalvenError},
     hierarchy::{Guard, Hierarchy, Rules, Salt},
     report::{Report, Status},
+    reread::Rereader,
     state::{State, StateError},
-    store::{StateStore, StoreError, Swap, Tag},
+    store::{StateStore, StoreError},
     timestamp::Clock,
 };
-
-/// How often a save that failed for passing causes is tried again within an invocation.
-const SAVE_RETRIES: u32 = 2;
 
 /// What of the configuration decides how is published.
 #[derive(Clone, Debug)]
@@ -59,6 +65,7 @@ pub struct Bridge {
     store: Arc<dyn StateStore>,
     calven: Calven,
     enrichment: Option<Enrichment>,
+    rereading: Rereading,
     policy: Policy,
     clock: Clock,
     salt: Salt,
@@ -112,14 +119,7 @@ struct Progress {
     put: bool,
     /// Why no further PUT is tried.
     given_up: Option<Option<CalvenError>>,
-    save_failures: u32,
-    rounds: u32,
-}
-
-/// What came of saving.
-enum Saved {
-    Won,
-    Again,
+    tries: Tries,
 }
 
 impl Bridge {
@@ -128,6 +128,7 @@ impl Bridge {
         store: Arc<dyn StateStore>,
         calven: Calven,
         enrichment: Option<Enrichment>,
+        rereaders: Vec<Rereader>,
         policy: Policy,
         clock: Clock,
         salt: Salt,
@@ -137,6 +138,7 @@ impl Bridge {
             store,
             calven,
             enrichment,
+            rereading: Rereading::new(rereaders),
             policy,
             clock,
             salt,
@@ -154,23 +156,25 @@ impl Bridge {
         change: &Change<'_>,
         deadlines: Deadlines,
     ) -> Result<Report, BridgeError> {
-        let owing = matches!(change, Change::Reconcile);
+        let owing = matches!(change, Change::Reconcile { .. });
         let mut progress = Progress {
             owing,
             put: false,
             given_up: None,
-            save_failures: 0,
-            rounds: 0,
+            tries: Tries::default(),
         };
-        let mut organizations = None;
+        let mut read = None;
         loop {
-            self.pause_before_another_round(&mut progress, deadlines)
-                .await?;
+            progress.tries.pause_before_another_round(deadlines).await?;
             let (state, tag) = self.load(deadlines).await?;
-            if organizations.is_none() {
-                organizations = Some(self.organizations(&state.ledger, change, deadlines).await);
-            }
-            let mut round = self.round(state, tag, change, organizations.as_ref())?;
+            let (organizations, rereads) = match &read {
+                Some(read) => read,
+                None => read.insert(tokio::join!(
+                    self.organizations(&state.ledger, change, deadlines),
+                    self.rereads(&state, change, deadlines),
+                )),
+            };
+            let mut round = self.round(state, tag, change, organizations, rereads)?;
             // An approval whose swap landed and whose answer was lost finds nothing pending any more.
             round.pending.is_approved_already(progress.put);
             // A refused action changes nothing; but a PUT that was made on its behalf is made good.
@@ -189,9 +193,12 @@ impl Bridge {
                     if !changed && !progress.put {
                         return Ok(self.report(&round, change, None));
                     }
-                    match self.save(&mut round, &mut progress, deadlines).await? {
+                    match self
+                        .save_round(&mut round, &mut progress, deadlines)
+                        .await?
+                    {
                         Saved::Won => return self.finish(&round, change, progress),
-                        Saved::Again => continue,
+                        Saved::Lost | Saved::Unknown => continue,
                     }
                 }
                 Some(send) => (send.hierarchy(&round.projection, &round.state), send),
@@ -215,18 +222,24 @@ impl Bridge {
                     round.state.unpaid += 1;
                 }
                 if round.changed || progress.owing {
-                    match self.save(&mut round, &mut progress, deadlines).await? {
+                    match self
+                        .save_round(&mut round, &mut progress, deadlines)
+                        .await?
+                    {
                         Saved::Won => {}
-                        Saved::Again => continue,
+                        Saved::Lost | Saved::Unknown => continue,
                     }
                 }
                 return self.give_up(&round, change, progress);
             }
             round.publish(send, change, self.clock.now());
             progress.owing = true;
-            match self.save(&mut round, &mut progress, deadlines).await? {
+            match self
+                .save_round(&mut round, &mut progress, deadlines)
+                .await?
+            {
                 Saved::Won => return self.finish(&round, change, progress),
-                Saved::Again => {}
+                Saved::Lost | Saved::Unknown => {}
             }
         }
     }
@@ -237,7 +250,8 @@ impl Bridge {
     /// [`BridgeError`] where the state cannot be read.
     pub async fn plan(&self, deadlines: Deadlines) -> Result<Report, BridgeError> {
         let (state, tag) = self.load(deadlines).await?;
-        let round = self.round(state, tag, &Change::Look, None)?;
+        let (change, rereads) = (Change::Look, Rereads::default());
+        let round = self.round(state, tag, &change, &Ok(None), &rereads)?;
         let mut report = self.report(&round, &Change::Look, None);
         report.status = Status::Planned;
         report.saved = Some(false);
@@ -251,16 +265,6 @@ impl Bridge {
     /// [`BridgeError`] where it cannot be read.
     pub async fn state(&self, deadlines: Deadlines) -> Result<State, BridgeError> {
         Ok(self.load(deadlines).await?.0)
-    }
-
-    async fn load(&self, deadlines: Deadlines) -> Result<(State, Option<Tag>), BridgeError> {
-        let loaded = tokio::time::timeout_at(deadlines.end, self.store.load())
-            .await
-            .map_err(|_| BridgeError::TimeIsUp)??;
-        match loaded {
-            Some(loaded) => Ok((State::decode(&loaded.bytes)?, Some(loaded.tag))),
-            None => Ok((State::new(self.salt.clone()), None)),
-        }
     }
 
     async fn put(
@@ -278,44 +282,7 @@ impl Bridge {
             Some(error)
         })
     }
-
-    /// Saves the round's state if nobody else has saved since it was loaded.
-    async fn save(
-        &self,
-        round: &mut Round,
-        progress: &mut Progress,
-        deadlines: Deadlines,
-    ) -> Result<Saved, BridgeError> {
-        let bytes = round.state.encode().map_err(|_| StateError::Invalid)?;
-        let swap = self.store.swap(bytes, round.tag.take());
-        match tokio::time::timeout_at(deadlines.end, swap).await {
-            Ok(Ok(Swap::Won(_))) => Ok(Saved::Won),
-            Ok(Ok(Swap::Lost)) => Ok(Saved::Again),
-            Ok(Err(error)) if error.is_transient() && progress.save_failures < SAVE_RETRIES => {
-                tracing::warn!(%error, "saving failed and is tried again");
-                progress.save_failures += 1;
-                Ok(Saved::Again)
-            }
-            Ok(Err(error)) => Err(BridgeError::Unsaved(error)),
-            Err(_) => Err(BridgeError::TimeIsUp),
-        }
-    }
-
-    /// Between two rounds a moment of random length, so that instances stop meeting each other.
-    async fn pause_before_another_round(
-        &self,
-        progress: &mut Progress,
-        deadlines: Deadlines,
-    ) -> Result<(), BridgeError> {
-        if progress.rounds > 0 {
-            let most = Duration::from_millis(10) * 2_u32.pow(progress.rounds.min(6));
-            let pause = most.mul_f64(fastrand::f64());
-            if Instant::now() + pause >= deadlines.end {
-                return Err(BridgeError::TimeIsUp);
-            }
-            tokio::time::sleep(pause).await;
-        }
-        progress.rounds += 1;
-        Ok(())
-    }
 }
+
+#[cfg(test)]
+mod tests;

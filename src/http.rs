@@ -5,7 +5,11 @@
 
 use std::{error::Error, fmt, net::IpAddr, str::FromStr, time::Duration};
 
-use reqwest::{Client, RequestBuilder, Response, Url, header::HeaderValue, redirect::Policy};
+use reqwest::{
+    Client, RequestBuilder, Response, Url,
+    header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING},
+    redirect::Policy,
+};
 use tokio::time::{Instant, timeout_at};
 
 /// The name that we go by in logs of others.
@@ -128,6 +132,14 @@ pub fn sensitive_header(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(text).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// The name of a header that a source's configuration or secret may add to a request; `None` where it is
+/// no name, or one that says where a request goes and how long it is.
+pub fn added_header(text: &str) -> Option<HeaderName> {
+    let name = HeaderName::try_from(text).ok()?;
+    let is_the_transport_s = [HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING].contains(&name);
+    (!is_the_transport_s).then_some(name)
 }
 
 /// Why a request has no answer.

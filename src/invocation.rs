@@ -28,7 +28,7 @@ use crate::{
     secrets::SecretsHome,
     store::{BoxFuture, StateStore},
     timestamp::{Clock, Timestamp},
-    webhook::{Edge, Outcome, deadlines},
+    webhook::{Edge, Outcome, Says, deadlines},
 };
 
 /// How long an invocation may take where Lambda does not say.
@@ -158,6 +158,7 @@ impl Function {
         end: Instant,
     ) -> Result<Value, Failure> {
         let undecodable = take_undecodable_body(&mut event);
+        take_unusable_address(&mut event);
         let request: LambdaRequest =
             serde_json::from_value(event).map_err(|_| Failure::UnknownEvent)?;
         let deadlines = deadlines(end, self.publish_budget);
@@ -178,9 +179,11 @@ impl Function {
     async fn batch(&self, batch: &Batch, end: Instant, request_id: &str) -> Result<Value, Failure> {
         let mut response = BatchResponse::default();
         let mut deliveries = Vec::new();
+        let mut rereads = Vec::new();
+        let mut proven = Vec::new();
         let mut taken = Vec::new();
         for record in &batch.records {
-            let delivery = record
+            let heard = record
                 .webhook()
                 .map_err(|fault| fault.to_string())
                 .and_then(|queued| {
@@ -188,9 +191,21 @@ impl Function {
                         .queued(&queued)
                         .map_err(|refusal| refusal.to_string())
                 });
-            match delivery {
-                Ok(delivery) => {
-                    deliveries.push(delivery);
+            match heard {
+                Ok(heard) => {
+                    for warning in &heard.warnings {
+                        tracing::warn!(
+                            message_id = record.message_id,
+                            warning,
+                            "a queued webhook is odd"
+                        );
+                    }
+                    proven.extend(heard.proven);
+                    match heard.says {
+                        Says::Statements(delivery) => deliveries.push(delivery),
+                        Says::ReadAgain(event) => rereads.push(event),
+                        Says::Nothing(_) => {}
+                    }
                     taken.push(record);
                 }
                 Err(error) => {
@@ -204,9 +219,20 @@ impl Function {
             }
         }
         let mut report = None;
-        if !deliveries.is_empty() {
+        if deliveries.is_empty() && rereads.is_empty() {
+            proven.sort();
+            proven.dedup();
+            for source in &proven {
+                let forgotten = self.bridge.forget_handshake(source, Deadlines::before(end));
+                if let Err(error) = forgotten.await {
+                    tracing::warn!(%error, "a handshake's token is kept: the next webhook or the schedule forgets it");
+                }
+            }
+        } else {
             let change = Change::Deliveries {
                 deliveries: &deliveries,
+                rereads: &rereads,
+                proven: &proven,
                 queued: true,
             };
             match self.bridge.apply(&change, Deadlines::before(end)).await {
@@ -243,10 +269,20 @@ impl Function {
     ) -> Result<Value, Failure> {
         let name = action.name();
         let deadlines = Deadlines::before(end);
-        let answer = carry_out(action, &self.bridge, &self.clock, deadlines).await?;
+        let proven = match action {
+            Action::Reconcile => self.edge.proven().await,
+            Action::Seed { .. }
+            | Action::Plan
+            | Action::Approve(_)
+            | Action::Export
+            | Action::History
+            | Action::Rollback(_)
+            | Action::Handshake(_) => Vec::new(),
+        };
+        let answer = carry_out(action, &self.bridge, &self.clock, &proven, deadlines).await?;
         let report = match &answer {
             Answer::Report(report) => Some(&**report),
-            Answer::Export(_) | Answer::History { .. } => None,
+            Answer::Export(_) | Answer::History { .. } | Answer::Handshake(_) => None,
         };
         log(request_id, name, None, None, report, None, None);
         Ok(serde_json::to_value(answer)?)
@@ -301,6 +337,43 @@ fn without_stage(request: &Request) -> &str {
         .and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage))
         .filter(|rest| rest.starts_with("/webhooks/") || *rest == "/health")
         .unwrap_or(path)
+}
+
+/// Takes away what no address can be made of, where `lambda_http` would panic: a host, and the scheme before it, and
+/// what must be escaped in a query. The host is the sender's text, and nothing here hangs on it.
+fn take_unusable_address(event: &mut Value) {
+    if let Some(query) = event.get_mut("rawQueryString")
+        && let Some(text) = query.as_str()
+        && !text.bytes().all(is_in_queries)
+    {
+        let escaped = text.bytes().map(|byte| match is_in_queries(byte) {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        });
+        *query = Value::String(escaped.collect());
+    }
+    let Some(headers) = event.get_mut("headers").and_then(Value::as_object_mut) else {
+        return;
+    };
+    headers.retain(|name, value| {
+        let text = value.as_str().unwrap_or_default();
+        match name.to_ascii_lowercase().as_str() {
+            "host" => is_host(text),
+            "x-forwarded-proto" => ["http", "https"].contains(&text),
+            _ => true,
+        }
+    });
+}
+
+/// Whether a byte may stand in an address' query as it is.
+const fn is_in_queries(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x24..=0x3B | 0x3D | 0x3F..=0x7E)
+}
+
+/// Whether a text is a host, and a port where there is one, and nothing that would be read as more.
+fn is_host(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    text.bytes().all(is_plain) && reqwest::Url::parse(&format!("https://{text}/")).is_ok()
 }
 
 /// Takes away a body that the envelope calls base64 and that is none: `lambda_http` would panic.

@@ -1,8 +1,8 @@
 //! Bridge from HR systems to Calven: HRIS webhooks in, Calven's complete group hierarchy out.
 //!
 //! The story of one webhook: [`invocation`] tells it from a schedule, a queue's batch and an operator;
-//! [`webhook`] checks its size, source and signature ([`sources::signature`]) and maps its body to
-//! statements ([`sources::generic`]); [`bridge`] loads the [`state`] from its [`store`], merges the
+//! [`webhook`] checks its size, source and proof ([`sources::proof`]) and maps its body to
+//! statements ([`sources::mapping`]), or has the source read again ([`reread`]); [`bridge`] loads the [`state`] from its [`store`], merges the
 //! statements into the ledger, projects the [`hierarchy`] that follows, holds what would remove or
 //! move too much, PUTs the rest to [`calven`], saves, and the [`report`] becomes the answer.
 
@@ -17,6 +17,7 @@ pub mod invocation;
 pub mod operator;
 pub mod queue;
 pub mod report;
+pub mod reread;
 pub mod retry;
 pub mod secrets;
 pub mod sources;
@@ -24,4 +25,5 @@ pub mod state;
 pub mod store;
 pub mod timestamp;
 mod token;
+pub mod tryout;
 pub mod webhook;

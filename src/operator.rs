@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     bridge::{Bridge, BridgeError, Change, Deadlines},
-    hierarchy::{Digest, SeedRows, plan::Counts},
+    hierarchy::{Digest, SeedRows, SourceName, plan::Counts},
     report::Report,
-    sources::generic::{BodyFault, read_seed},
+    sources::{fault::BodyFault, generic::read_seed},
     timestamp::{Clock, Timestamp},
 };
 
@@ -33,10 +33,12 @@ pub enum Action {
     History,
     /// Publish this version again.
     Rollback(u64),
+    /// Which token did this source hand over? It is forgotten with the answer.
+    Handshake(SourceName),
 }
 
 /// The actions, as an error lists them.
-pub const ACTIONS: &str = "seed, plan, approve, export, reconcile, history, rollback";
+pub const ACTIONS: &str = "seed, plan, approve, export, reconcile, history, rollback, handshake";
 
 /// An action that is malformed; every fault.
 #[derive(thiserror::Error)]
@@ -97,9 +99,7 @@ impl Action {
                             .to_owned(),
                     ),
                     (Some(Err(body_faults)), _) => {
-                        let text =
-                            |BodyFault { path, detail }: BodyFault| format!("{path} {detail}");
-                        faults.extend(body_faults.into_iter().map(text));
+                        faults.extend(body_faults.iter().map(BodyFault::to_string));
                         return Err(BadAction(faults));
                     }
                     (Some(Ok(rows)), at) => Ok(Self::Seed {
@@ -140,6 +140,13 @@ impl Action {
                     ),
                 }
             }
+            "handshake" => {
+                only(&["source"]);
+                match event.get("source").and_then(Value::as_str) {
+                    Some(source) => Ok(Self::Handshake(SourceName::new(source))),
+                    None => Err("source is missing: the name of one in sources.toml".to_owned()),
+                }
+            }
             _ => Err(format!("action must be one of: {ACTIONS}")),
         };
         match action {
@@ -162,6 +169,7 @@ impl Action {
             Self::Reconcile => "reconcile",
             Self::History => "history",
             Self::Rollback(_) => "rollback",
+            Self::Handshake(_) => "handshake",
         }
     }
 }
@@ -179,6 +187,23 @@ pub enum Answer {
         /// Newest first.
         history: Vec<HistoryRow>,
     },
+    /// What a source handed over.
+    Handshake(HandshakeAnswer),
+}
+
+/// A handshake's token, handed out this once. It is printed nowhere but in the answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HandshakeAnswer {
+    source: SourceName,
+    verification_token: String,
+    received_at: String,
+}
+
+impl std::fmt::Debug for HandshakeAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HandshakeAnswer({}, [redacted])", self.source)
+    }
 }
 
 /// One published version.
@@ -191,7 +216,7 @@ pub struct HistoryRow {
     counts: Counts,
 }
 
-/// Carries an action out.
+/// Carries an action out. `proven`: the sources whose secret is complete, so that no token of a handshake is kept for them.
 ///
 /// # Errors
 /// [`BridgeError`]: a failed invocation, which AWS retries where it was asynchronous.
@@ -199,6 +224,7 @@ pub async fn carry_out(
     action: Action,
     bridge: &Bridge,
     clock: &Clock,
+    proven: &[SourceName],
     deadlines: Deadlines,
 ) -> Result<Answer, BridgeError> {
     let change = match &action {
@@ -234,8 +260,21 @@ pub async fn carry_out(
             received: clock.now(),
         },
         Action::Approve(digest) => Change::Approve(digest.clone()),
-        Action::Reconcile => Change::Reconcile,
+        Action::Reconcile => Change::Reconcile { proven },
         Action::Rollback(version) => Change::Rollback(*version),
+        Action::Handshake(source) => {
+            let taken = bridge.take_handshake(source, deadlines).await?;
+            let token = taken.ok_or_else(|| {
+                BridgeError::Refused(format!(
+                    "no handshake of {source} is waiting: none has come since the last was fetched, or the source has proved itself since"
+                ))
+            })?;
+            return Ok(Answer::Handshake(HandshakeAnswer {
+                source: source.clone(),
+                verification_token: token.expose().to_owned(),
+                received_at: token.received().to_string(),
+            }));
+        }
     };
     Ok(Answer::Report(Box::new(
         bridge.apply(&change, deadlines).await?,

@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::timestamp::Timestamp;
+use crate::{sources::given::Given, timestamp::Timestamp};
 
 /// The newest form of a queued webhook.
 const VERSION: u32 = 1;
@@ -39,8 +39,8 @@ pub struct Queued {
     pub source: String,
     /// When it came in at the HTTP edge.
     pub received: Timestamp,
-    /// The headers it came with, by lower-case names.
-    pub headers: BTreeMap<String, String>,
+    /// What it came with.
+    pub given: Given,
     /// Its raw body.
     pub body: Vec<u8>,
 }
@@ -73,6 +73,9 @@ impl Record {
             received_at: String,
             #[serde(default)]
             headers: BTreeMap<String, Value>,
+            /// The address' query, where it had one.
+            #[serde(default)]
+            query: String,
             body: String,
         }
         let raw: Raw = serde_json::from_str(&self.body).map_err(|_| RecordFault::Shape)?;
@@ -95,7 +98,10 @@ impl Record {
         Ok(Queued {
             source: raw.source,
             received,
-            headers: headers.collect(),
+            given: Given {
+                headers: headers.collect(),
+                query: Given::query_of(&raw.query),
+            },
             body,
         })
     }

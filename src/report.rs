@@ -13,6 +13,8 @@ pub enum Status {
     Published,
     /// There is nothing to send: stale, a duplicate, or already so.
     Unchanged,
+    /// Genuine, but not about the organisation.
+    Ignored,
     /// Durable, not yet published; the report's reason says why.
     Accepted,
     /// Durable; nothing could be sent, and something waits.
@@ -27,6 +29,7 @@ impl Status {
         match self {
             Self::Published => "published",
             Self::Unchanged => "unchanged",
+            Self::Ignored => "ignored",
             Self::Accepted => "accepted",
             Self::Held => "held",
             Self::Planned => "planned",

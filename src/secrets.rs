@@ -25,7 +25,10 @@ use crate::timestamp::Clock;
 
 use self::{cache::Cached, fetch::Stage};
 
-pub use self::{fetch::secrets_manager_client, source_secret::SourceSecret};
+pub use self::{
+    fetch::secrets_manager_client,
+    source_secret::{SourceSecret, lacks_signing_secret},
+};
 
 /// After a fetch that failed, or that a refusal forced, so long nothing is fetched again while there
 /// is something to serve: neither a manager that is down nor one that is well shall be hammered.
@@ -73,6 +76,12 @@ impl Secret {
 /// Why a secret could not be had.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SecretsError {
+    /// There is none: nobody has made it yet, or nobody has put anything into it.
+    #[error("secret {id}: there is no such secret, or no current version")]
+    Missing {
+        /// The secret's name or ARN.
+        id: String,
+    },
     /// Must be mended by somebody.
     #[error("secret {id}: {reason}")]
     Unusable {
@@ -95,7 +104,7 @@ impl SecretsError {
     /// Whether asking again later may help.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unusable { .. } => false,
+            Self::Missing { .. } | Self::Unusable { .. } => false,
             Self::Unavailable { .. } => true,
         }
     }
@@ -225,9 +234,8 @@ impl Secrets {
     }
 
     async fn fetch_current(&self, id: &str) -> Result<Secret, SecretsError> {
-        self.fetch(id, Stage::Current).await?.ok_or_else(|| {
-            SecretsError::unusable(id, "there is no such secret, or no current version")
-        })
+        let fetched = self.fetch(id, Stage::Current).await?;
+        fetched.ok_or_else(|| SecretsError::Missing { id: id.to_owned() })
     }
 
     /// The version at this stage; `None` where there is none.

@@ -1,14 +1,24 @@
 //! The state: one document that holds all that is remembered between two invocations.
 
-use serde::{Deserialize, Serialize};
+mod due;
+mod handshake;
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+pub use self::{
+    due::{Due, Dues},
+    handshake::{HandshakeToken, NoToken},
+};
 use crate::{
-    hierarchy::{Ledger, Published, Salt, plan::Counts, published::Undo},
+    hierarchy::{Ledger, Published, Salt, SourceName, plan::Counts, published::Undo},
     timestamp::Timestamp,
 };
 
 /// The format that is written, and the newest one that can be read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// How many published versions are remembered.
 pub const HISTORY: usize = 20;
@@ -35,6 +45,10 @@ pub struct State {
     pub approvals: u64,
     /// The last published versions, newest first.
     pub history: Vec<HistoryEntry>,
+    /// Which sources are to be read again.
+    pub due: Dues,
+    /// Of each source the token of a handshake that nobody has fetched yet.
+    pub handshakes: BTreeMap<SourceName, HandshakeToken>,
 }
 
 /// What an operator's rollback holds.
@@ -102,7 +116,7 @@ pub enum StateError {
 
 impl State {
     /// The state before anything was said.
-    pub const fn new(salt: Salt) -> Self {
+    pub fn new(salt: Salt) -> Self {
         Self {
             format: FORMAT,
             ledger: Ledger::new(salt),
@@ -113,6 +127,8 @@ impl State {
             hold: Hold::No,
             approvals: 0,
             history: Vec::new(),
+            due: Dues::default(),
+            handshakes: BTreeMap::new(),
         }
     }
 
@@ -130,10 +146,18 @@ impl State {
             column: error.column(),
         };
         let Format { format } = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if format == 0 {
+            return Err(StateError::Unreadable { line: 1, column: 1 });
+        }
         if format > FORMAT {
             return Err(StateError::Newer(format));
         }
-        let state: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let state: Self = match format {
+            1 => serde_json::from_slice(bytes)
+                .and_then(|fields| serde_json::from_value(from_format_1(fields)))
+                .map_err(unreadable)?,
+            _ => serde_json::from_slice(bytes).map_err(unreadable)?,
+        };
         if state
             .published
             .as_ref()
@@ -226,6 +250,14 @@ impl State {
         };
         self.published.iter().chain(target).collect()
     }
+}
+
+/// Format 2 added what is due and the handshakes; there were none.
+fn from_format_1(mut fields: Map<String, Value>) -> Value {
+    fields.insert("format".to_owned(), json!(2));
+    fields.insert("due".to_owned(), json!(Dues::default()));
+    fields.insert("handshakes".to_owned(), json!({}));
+    Value::Object(fields)
 }
 
 #[cfg(test)]
@@ -333,6 +365,10 @@ mod tests {
             version: 1,
             target: published(&["a"]),
         };
+        let (source, at) = (SourceName::new("people"), Timestamp::from_seconds(1));
+        state.due.add(&source, at);
+        let token = HandshakeToken::new("t", at).unwrap();
+        state.handshakes.insert(source, token);
         assert_eq!(State::decode(&state.encode().unwrap()).unwrap(), state);
     }
 
@@ -349,8 +385,45 @@ mod tests {
     }
 
     #[test]
+    fn a_format_that_never_was_is_no_state() {
+        let mut document = state_of(&[&["a"]]).encode().unwrap();
+        let digit = document.iter().position(|byte| *byte == b'2').unwrap();
+        document[digit] = b'0';
+        assert!(document.starts_with(br#"{"format":0,"#));
+        let error = State::decode(&document).unwrap_err();
+        assert!(matches!(error, StateError::Unreadable { .. }), "{error}");
+    }
+
+    #[test]
     fn a_newer_format_is_refused_by_its_number() {
-        let error = State::decode(br#"{"format": 2, "whatever": true}"#).unwrap_err();
-        assert!(matches!(error, StateError::Newer(2)), "{error}");
+        let error = State::decode(br#"{"format": 3, "whatever": true}"#).unwrap_err();
+        assert!(matches!(error, StateError::Newer(3)), "{error}");
+    }
+
+    #[test]
+    fn a_document_of_format_1_is_read_and_written_as_format_2() {
+        let old = include_bytes!("../tests/fixtures/state/format-1.json");
+        let state = State::decode(old).unwrap();
+        assert_eq!((state.version, state.history.len()), (4, 4));
+        assert_eq!((&state.due, state.handshakes.len()), (&Dues::default(), 0));
+        assert!(state.ledger.is_seeded());
+        let bytes = state.encode().unwrap();
+        let mut written: Map<String, Value> = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(written["format"], 2);
+        assert_eq!(State::decode(&bytes).unwrap(), state);
+        // All that was in it is in it still.
+        let old: Map<String, Value> = serde_json::from_slice(old).unwrap();
+        written.retain(|field, _| field != "due" && field != "handshakes");
+        written["format"] = json!(1);
+        assert_eq!(written, old);
+    }
+
+    #[test]
+    fn a_format_does_not_take_the_fields_of_another() {
+        let mut state: Map<String, Value> =
+            serde_json::from_slice(&state_of(&[&["a"]]).encode().unwrap()).unwrap();
+        state.remove("due");
+        let bytes = serde_json::to_vec(&state).unwrap();
+        assert!(State::decode(&bytes).is_err());
     }
 }

@@ -1,11 +1,13 @@
 //! HTTP in, HTTP out: the only module that knows status codes.
 //!
-//! Order of work: size (413), path and source (404), method (405), signature over the raw bytes
-//! (401), parse (400), map (422), merge and publish. Nothing is parsed before it is verified.
+//! Order of work: size (413), path and source (404), method (405), handshake where the source has one, proof over the
+//! raw bytes (401), parse (400), map (422), merge and publish. Nothing but a handshake is parsed before it is verified.
 
+mod handshakes;
 mod response;
+mod verification;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lambda_http::{
     Body, Request, Response,
@@ -13,19 +15,29 @@ use lambda_http::{
 };
 
 pub use self::response::Refusal;
-use self::response::{health, refused, reported};
+use self::{
+    handshakes::Greeting,
+    response::{empty, greeted, health, refused, reported},
+};
 use crate::{
-    bridge::{Bridge, Change, Deadlines},
-    hierarchy::{Delivery, EventId},
+    bridge::{Bridge, Change, Deadlines, ThinEvent},
+    hierarchy::{Delivery, SourceName},
+    queue::Queued,
     report::Report,
-    secrets::{Secret, Secrets, SecretsError, SourceSecret},
+    secrets::Secrets,
     sources::{
-        config::{Source, Sources},
-        generic,
-        signature::{Proof, SignatureFault, SigningKey, Verified, verify},
+        config::{Rereading, Source, Sources},
+        events::Meaning,
+        given::Given,
+        handshake::Handshake,
+        mapping::{MapFault, Mapped},
+        proof::Verified,
     },
     timestamp::{Clock, Timestamp},
 };
+
+/// What an answer takes on its way to a sender that hangs up early.
+const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 
 /// The HTTP edge.
 #[derive(Debug)]
@@ -53,10 +65,38 @@ pub struct Outcome {
     pub report: Option<Report>,
 }
 
+/// A genuine webhook, understood.
+#[derive(Debug)]
+pub struct Heard {
+    /// What it says.
+    pub says: Says,
+    /// The source, where a handshake's token of it is done with by this proof.
+    pub proven: Option<SourceName>,
+    /// What its sender or an operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// What a genuine webhook says.
+#[derive(Debug)]
+pub enum Says {
+    /// This, to be merged.
+    Statements(Delivery),
+    /// That something changed: the source is to be read again.
+    ReadAgain(ThinEvent),
+    /// Nothing about the organisation.
+    Nothing(ThinEvent),
+}
+
 /// What a path leads to.
 enum Route<'a> {
     Health,
     Webhook(&'a Source),
+}
+
+enum Answer {
+    Health,
+    Greeting(Greeting),
+    Report(Box<Report>),
 }
 
 impl Edge {
@@ -83,6 +123,10 @@ impl Edge {
         };
         let (response, report) = match answered {
             Ok(Answer::Health) => (health(request_id), None),
+            Ok(Answer::Greeting(Greeting::Taken)) => (empty(request_id), None),
+            Ok(Answer::Greeting(Greeting::Challenge { key, value })) => {
+                (greeted(&key, &value, request_id), None)
+            }
             Ok(Answer::Report(report)) => (reported(&report, request_id), Some(*report)),
             Err(refusal) => (refused(&refusal, request_id), None),
         };
@@ -101,17 +145,20 @@ impl Edge {
     ///
     /// # Errors
     /// [`Refusal`] where its source is not known any more, or its body does not fit.
-    pub fn queued(&self, queued: &crate::queue::Queued) -> Result<Delivery, Refusal> {
+    pub fn queued(&self, queued: &Queued) -> Result<Heard, Refusal> {
+        let Queued {
+            source,
+            received,
+            given,
+            body,
+        } = queued;
         let source = self
             .sources
             .by_name
-            .get(queued.source.as_str())
+            .get(source.as_str())
             .ok_or(Refusal::NotFound)?;
-        let header = |name: &str| queued.headers.get(name).map(String::as_str);
-        let seconds = header("webhook-timestamp").and_then(|text| text.parse().ok());
-        let attempted = seconds.map_or(queued.received, Timestamp::from_seconds);
-        let id = header("webhook-id");
-        delivery(source, &queued.body, id, attempted, queued.received)
+        let claimed = source.proof.claimed(&given.headers);
+        heard(source, body, given, &claimed, *received)
     }
 
     fn route(&self, path: &str) -> Option<Route<'_>> {
@@ -131,130 +178,140 @@ impl Edge {
     ) -> Result<Answer, Refusal> {
         let source = match route.ok_or(Refusal::NotFound)? {
             Route::Health if request.method() == Method::GET => return Ok(Answer::Health),
-            Route::Health => return Err(Refusal::Method(Method::GET)),
+            Route::Health => return Err(Refusal::Method("GET")),
             Route::Webhook(source) => source,
         };
-        if request.method() != Method::POST {
-            return Err(Refusal::Method(Method::POST));
+        let given = given(request);
+        if let Some(challenge) = handshakes::challenge(source, request.method(), &given)? {
+            return Ok(Answer::Greeting(challenge));
         }
-        let body = body.map_err(Refusal::Unreadable)?;
         let received = self.clock.now();
-        let Verified { id, signed_at } = self
-            .verify(source, request.headers(), body, received)
-            .await?;
-        let delivery = delivery(source, body, Some(id), signed_at, received)?;
+        let deadlines = patient(source, deadlines);
+        let body = body.map_err(Refusal::Unreadable)?;
+        if let Some(greeting) = self.greeting(source, body, received, deadlines).await? {
+            return Ok(Answer::Greeting(greeting));
+        }
+        let verified = self.verify(source, &given.headers, body, received).await?;
+        let Heard {
+            says,
+            proven,
+            warnings,
+        } = heard(source, body, &given, &verified, received)?;
+        let (deliveries, rereads) = match says {
+            Says::Statements(delivery) => (vec![delivery], Vec::new()),
+            Says::ReadAgain(event) => (Vec::new(), vec![event]),
+            Says::Nothing(event) => {
+                if let Some(source) = &proven {
+                    self.bridge.forget_handshake(source, deadlines).await?;
+                }
+                let mut report = self.bridge.ignored(&event, deadlines).await?;
+                report.warnings.extend(warnings);
+                return Ok(Answer::Report(Box::new(report)));
+            }
+        };
         let change = Change::Deliveries {
-            deliveries: &[delivery],
+            deliveries: &deliveries,
+            rereads: &rereads,
+            proven: proven.as_slice(),
             queued: false,
         };
-        let report = self.bridge.apply(&change, deadlines).await?;
+        let mut report = self.bridge.apply(&change, deadlines).await?;
+        report.warnings.splice(..0, warnings);
         Ok(Answer::Report(Box::new(report)))
     }
+}
 
-    /// Verifies by the current and the previous secret; if neither fits, by the one that may have
-    /// been made since they were fetched.
-    async fn verify<'a>(
-        &self,
-        source: &Source,
-        headers: &'a HeaderMap,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Result<Verified<'a>, Refusal> {
-        let id = &source.secret_id;
-        let proof = proof(headers);
-        let held = self.secrets.verifying(id).await?;
-        let fault = match verify(proof, body, &keys(&held, id)?, now, source.tolerance) {
-            Ok(verified) => return Ok(verified),
-            Err(fault @ SignatureFault::NoMatch) => fault,
-            Err(fault) => return Err(Refusal::Unverified(fault)),
-        };
-        let Some(current) = held.first() else {
-            return Err(Refusal::Unverified(fault));
-        };
-        let renewed = self.secrets.renewed(id, current).await;
-        if renewed.is_ok_and(|renewed| renewed.version() != current.version()) {
-            let held = self.secrets.verifying(id).await?;
-            return verify(proof, body, &keys(&held, id)?, now, source.tolerance)
-                .map_err(Refusal::Unverified);
-        }
-        Err(Refusal::Unverified(fault))
+/// What came beside the body: of a header or parameter that came twice, the first.
+fn given(request: &Request) -> Given {
+    let query = Given::query_of(request.uri().query().unwrap_or_default());
+    Given {
+        headers: headers(request.headers()),
+        query,
     }
 }
 
-enum Answer {
-    Health,
-    Report(Box<Report>),
-}
-
-fn proof(headers: &HeaderMap) -> Proof<'_> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    Proof {
-        id: text("webhook-id"),
-        timestamp: text("webhook-timestamp"),
-        signature: text("webhook-signature"),
-    }
-}
-
-fn keys(held: &[Secret], id: &str) -> Result<Vec<SigningKey>, SecretsError> {
-    let unusable = |reason: &str| SecretsError::Unusable {
-        id: id.to_owned(),
-        reason: reason.to_owned(),
-    };
-    let mut keys = Vec::new();
-    for secret in held {
-        match SourceSecret::parse(secret, id)? {
-            SourceSecret::Signing(secrets) => {
-                for secret in &secrets {
-                    keys.push(
-                        SigningKey::new(secret).map_err(|fault| unusable(&fault.to_string()))?,
-                    );
-                }
-            }
-            SourceSecret::Token(_) | SourceSecret::Basic { .. } => {
-                return Err(unusable(
-                    "this source signs, so its secret must have signingSecret or signingSecrets",
-                ));
-            }
+fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::new();
+    for (name, value) in map {
+        if let Ok(text) = value.to_str() {
+            headers
+                .entry(name.as_str().to_owned())
+                .or_insert_with(|| text.to_owned());
         }
     }
-    Ok(keys)
+    headers
 }
 
-fn delivery(
+/// Maps a body that is known to be genuine.
+fn heard(
     source: &Source,
     body: &[u8],
-    id: Option<&str>,
-    attempted: Timestamp,
+    given: &Given,
+    verified: &Verified,
     received: Timestamp,
-) -> Result<Delivery, Refusal> {
-    if body.is_empty() {
-        return Err(Refusal::Unreadable("the body is empty".to_owned()));
-    }
-    let text = std::str::from_utf8(body)
-        .map_err(|_| Refusal::Unreadable("the body is not UTF-8".to_owned()))?;
-    let json = serde_json::from_str(text).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Refusal::Unreadable(format!(
-            "the body is not JSON: see line {line}, column {column}"
-        ))
-    })?;
-    let generic::GenericBody {
-        id: own_id,
-        statements,
-    } = generic::map(&json).map_err(Refusal::Unfitting)?;
-    let event_id = own_id.or_else(|| EventId::new(id?).ok());
-    Ok(Delivery {
-        source: source.name.clone(),
+) -> Result<Heard, Refusal> {
+    let Mapped {
         event_id,
-        received,
-        attempted,
+        event_type: _,
+        meaning,
         statements,
+        mut warnings,
+    } = source
+        .mapping
+        .map(body, given)
+        .map_err(|fault| match fault {
+            MapFault::Unreadable(why) => Refusal::Unreadable(why),
+            MapFault::Unfitting(faults) => Refusal::Unfitting(faults),
+        })?;
+    let event = |event_id| ThinEvent {
+        source: source.name.clone(),
+        received,
+        event_id,
+    };
+    let says = match (meaning, &source.rereading) {
+        (Meaning::Say | Meaning::Remove, _) if !statements.is_empty() => {
+            Says::Statements(Delivery {
+                source: source.name.clone(),
+                event_id,
+                received,
+                attempted: verified.signed_at.unwrap_or(received),
+                statements,
+            })
+        }
+        (Meaning::Say | Meaning::Remove | Meaning::Ignore, _) => Says::Nothing(event(event_id)),
+        (Meaning::Reread, Rereading::Ready(_) | Rereading::Lacking { .. }) => {
+            Says::ReadAgain(event(event_id))
+        }
+        (Meaning::Reread, Rereading::Never) => {
+            warnings.push(format!(
+                "{} says that something changed and not what, and has no snapshot to read it from",
+                source.name
+            ));
+            Says::Nothing(event(event_id))
+        }
+    };
+    let takes_token = matches!(source.handshake, Some(Handshake::Token(_)));
+    Ok(Heard {
+        says,
+        proven: takes_token.then(|| source.name.clone()),
+        warnings,
     })
 }
 
 /// The time that a webhook may take for publishing: senders hang up early.
 pub(crate) fn deadlines(end: tokio::time::Instant, budget: Duration) -> Deadlines {
     let Deadlines { publish, end } = Deadlines::before(end);
+    let publish = publish.min(tokio::time::Instant::now() + budget);
+    Deadlines { publish, end }
+}
+
+/// No more than this sender waits for an answer.
+fn patient(source: &Source, deadlines: Deadlines) -> Deadlines {
+    let Some(patience) = source.patience else {
+        return deadlines;
+    };
+    let budget = patience.saturating_sub(ANSWER_MARGIN).max(patience / 2);
+    let Deadlines { publish, end } = deadlines;
     let publish = publish.min(tokio::time::Instant::now() + budget);
     Deadlines { publish, end }
 }

@@ -1,7 +1,8 @@
 //! What a change is answered with, once it is known what became of it.
 
-use super::{Bridge, BridgeError, Change, Progress, round::Round};
+use super::{Bridge, BridgeError, Change, Deadlines, Progress, ThinEvent, round::Round};
 use crate::{
+    hierarchy::plan::Counts,
     report::{HeldEntry, HeldPlan, HierarchyCounts, Report, StatementCounts, Status},
     state::Hold,
 };
@@ -10,12 +11,65 @@ impl Bridge {
     pub(super) fn dry_run(&self, round: &Round, change: &Change<'_>) -> Report {
         let mut report = self.report(round, change, None);
         report.status = Status::Planned;
+        report.reason = None;
         report.saved = Some(false);
         report
             .warnings
             .push("dry run: nothing was saved, nothing was sent".to_owned());
         report.plan = Some(round.plan_view());
         report
+    }
+
+    /// What a webhook is answered that says nothing about the organisation: nothing is saved or sent because of it. But it
+    /// is an invocation, and does what others left due.
+    ///
+    /// # Errors
+    /// [`BridgeError`] where the state cannot be read.
+    pub async fn ignored(
+        &self,
+        event: &ThinEvent,
+        deadlines: Deadlines,
+    ) -> Result<Report, BridgeError> {
+        let state = self.state(deadlines).await?;
+        let mut counts = HierarchyCounts {
+            version: state.version,
+            groups: state.published_groups(),
+            changes: Counts::default(),
+        };
+        if self.rereading.is_any_due(&state) {
+            let change = Change::Deliveries {
+                deliveries: &[],
+                rereads: &[],
+                proven: &[],
+                queued: false,
+            };
+            // Boxed, since the compiler gives up on the layout of futures that lie so deep.
+            match Box::pin(self.apply(&change, deadlines)).await {
+                Ok(report) => {
+                    counts.version = report.hierarchy.version;
+                    counts.groups = report.hierarchy.groups;
+                }
+                Err(error) => tracing::warn!(%error, "what is due could not be done"),
+            }
+        }
+        let ThinEvent {
+            source,
+            received: _,
+            event_id,
+        } = event;
+        Ok(Report {
+            status: Status::Ignored,
+            reason: None,
+            source: Some(source.to_string()),
+            event_id: event_id.as_ref().map(|id| id.as_str().to_owned()),
+            statements: StatementCounts::default(),
+            hierarchy: counts,
+            held: Vec::new(),
+            conflicts: Vec::new(),
+            warnings: Vec::new(),
+            saved: None,
+            plan: None,
+        })
     }
 
     pub(super) fn finish(
@@ -39,11 +93,15 @@ impl Bridge {
         let failure = progress.given_up.flatten();
         match change {
             // A reconcile of a held plan has nothing of its own to send.
-            Change::Reconcile if round.pending.is_held() => Ok(self.report(round, change, None)),
-            Change::Reconcile | Change::Approve(_) | Change::Rollback(_) => Err(match failure {
-                Some(failure) => BridgeError::NotPublished(failure),
-                None => BridgeError::NoTimeToPublish,
-            }),
+            Change::Reconcile { .. } if round.pending.is_held() => {
+                Ok(self.report(round, change, None))
+            }
+            Change::Reconcile { .. } | Change::Approve(_) | Change::Rollback(_) => {
+                Err(match failure {
+                    Some(failure) => BridgeError::NotPublished(failure),
+                    None => BridgeError::NoTimeToPublish,
+                })
+            }
             Change::Deliveries { .. } | Change::Seed { .. } | Change::Look => {
                 let mut report = self.report(round, change, Some(Status::Accepted));
                 if report.status == Status::Accepted {
@@ -58,7 +116,10 @@ impl Bridge {
                             "there was no time left to publish; the next webhook or the schedule sends it"
                         }
                     };
-                    report.reason = Some(why.to_owned());
+                    report.reason = Some(match report.reason {
+                        Some(waits) => format!("{why}; {waits}"),
+                        None => why.to_owned(),
+                    });
                 }
                 Ok(report)
             }
@@ -79,6 +140,7 @@ impl Bridge {
             pending,
             changed: _,
             warnings,
+            waiting,
         } = round;
         let own = change.is_a_sender_s();
         // While a rollback waits for approval its plan is the pending one, and what was said waits too.
@@ -108,11 +170,17 @@ impl Bridge {
             Some(_) | None if !entries.is_empty() => Status::Held,
             Some(_) | None => Status::Unchanged,
         };
+        let reason = (!waiting.is_empty()).then(|| waiting.join("; "));
+        // What else was said may be published, but not all that this event is about.
+        let status = match status {
+            Status::Published | Status::Unchanged if reason.is_some() => Status::Accepted,
+            status => status,
+        };
         let mut all_warnings = merged.warnings.clone();
         all_warnings.extend(warnings.iter().chain(&projection.warnings).cloned());
         Report {
             status,
-            reason: None,
+            reason,
             source: change.source(),
             event_id: change.event_id(),
             statements: StatementCounts {

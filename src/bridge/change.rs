@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::{
-    hierarchy::{Delivery, Digest, Ledger, Merged, SeedRows},
+    hierarchy::{Delivery, Digest, EventId, Ledger, Merged, SeedRows, SourceName},
     timestamp::Timestamp,
 };
 
@@ -19,6 +19,10 @@ pub enum Change<'a> {
     Deliveries {
         /// What was said, each to be merged.
         deliveries: &'a [Delivery],
+        /// Events that say no more than that something changed: their sources are read again.
+        rereads: &'a [ThinEvent],
+        /// Whose webhooks proved themselves: a handshake's token of theirs is done with.
+        proven: &'a [SourceName],
         /// Whether it came through the queue.
         queued: bool,
     },
@@ -32,13 +36,27 @@ pub enum Change<'a> {
         received: Timestamp,
     },
     /// To read again what can be read, and to publish in any case.
-    Reconcile,
+    Reconcile {
+        /// Whose secret is complete: a handshake's token of theirs is done with.
+        proven: &'a [SourceName],
+    },
     /// To publish the pending plan of this digest, though it is held.
     Approve(Digest),
     /// To publish this older version, and to hold what comes after.
     Rollback(u64),
     /// Nothing: an operator looks.
     Look,
+}
+
+/// An event without statements: its source is to be read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThinEvent {
+    /// Whose.
+    pub source: SourceName,
+    /// When it came in, by our clock at the edge.
+    pub received: Timestamp,
+    /// The sender's name for it.
+    pub event_id: Option<EventId>,
 }
 
 impl Change<'_> {
@@ -57,7 +75,7 @@ impl Change<'_> {
                 occurred_at,
                 received,
             } => ledger.merge_seed(rows, *occurred_at, *received),
-            Self::Reconcile | Self::Approve(_) | Self::Rollback(_) | Self::Look => {
+            Self::Reconcile { .. } | Self::Approve(_) | Self::Rollback(_) | Self::Look => {
                 Merged::default()
             }
         }
@@ -68,10 +86,30 @@ impl Change<'_> {
         match self {
             Self::Deliveries { .. } => true,
             Self::Seed { .. }
-            | Self::Reconcile
+            | Self::Reconcile { .. }
             | Self::Approve(_)
             | Self::Rollback(_)
             | Self::Look => false,
+        }
+    }
+
+    /// The events whose sources are to be read again.
+    pub(super) const fn thin_events(&self) -> &[ThinEvent] {
+        match self {
+            Self::Deliveries { rereads, .. } => rereads,
+            Self::Seed { .. }
+            | Self::Reconcile { .. }
+            | Self::Approve(_)
+            | Self::Rollback(_)
+            | Self::Look => &[],
+        }
+    }
+
+    /// Whose handshakes are done with.
+    pub(super) const fn proven(&self) -> &[SourceName] {
+        match self {
+            Self::Deliveries { proven, .. } | Self::Reconcile { proven } => proven,
+            Self::Seed { .. } | Self::Approve(_) | Self::Rollback(_) | Self::Look => &[],
         }
     }
 
@@ -79,44 +117,65 @@ impl Change<'_> {
     pub(super) fn cause(&self) -> String {
         match self {
             Self::Deliveries { queued: true, .. } => "queue".to_owned(),
-            Self::Deliveries { deliveries, .. } => match deliveries.first() {
-                Some(delivery) => format!("webhook {}", delivery.source),
-                None => "webhook".to_owned(),
-            },
+            Self::Deliveries {
+                deliveries,
+                rereads,
+                ..
+            } => {
+                let said = deliveries.iter().map(|delivery| &delivery.source);
+                match said.chain(rereads.iter().map(|event| &event.source)).next() {
+                    Some(source) => format!("webhook {source}"),
+                    None => "webhook".to_owned(),
+                }
+            }
             Self::Seed { .. } => "seed".to_owned(),
-            Self::Reconcile => "reconcile".to_owned(),
+            Self::Reconcile { .. } => "reconcile".to_owned(),
             Self::Approve(_) => "approve".to_owned(),
             Self::Rollback(version) => format!("rollback to {version}"),
             Self::Look => "look".to_owned(),
         }
     }
 
-    /// The source to report: of a single delivery, or the operator's.
+    /// The source to report: of a single webhook, or the operator's.
     pub(super) fn source(&self) -> Option<String> {
         match self {
             Self::Deliveries {
-                deliveries: [delivery],
+                deliveries,
+                rereads,
                 ..
-            } => Some(delivery.source.to_string()),
+            } => match (*deliveries, *rereads) {
+                ([delivery], []) => Some(delivery.source.to_string()),
+                ([], [event]) => Some(event.source.to_string()),
+                ([delivery], [event]) if delivery.source == event.source => {
+                    Some(event.source.to_string())
+                }
+                _ => None,
+            },
             Self::Seed { .. } => Some("manual".to_owned()),
-            Self::Deliveries { .. }
-            | Self::Reconcile
-            | Self::Approve(_)
-            | Self::Rollback(_)
-            | Self::Look => None,
+            Self::Reconcile { .. } | Self::Approve(_) | Self::Rollback(_) | Self::Look => None,
         }
     }
 
-    /// The event to report, of a single delivery.
+    /// The event to report, of a single webhook.
     pub(super) fn event_id(&self) -> Option<String> {
         match self {
             Self::Deliveries {
-                deliveries: [delivery],
+                deliveries,
+                rereads,
                 ..
-            } => delivery.event_id.as_ref().map(|id| id.as_str().to_owned()),
-            Self::Deliveries { .. }
-            | Self::Seed { .. }
-            | Self::Reconcile
+            } => {
+                let id = match (*deliveries, *rereads) {
+                    ([delivery], []) => delivery.event_id.as_ref(),
+                    ([], [event]) => event.event_id.as_ref(),
+                    ([delivery], [event]) if delivery.source == event.source => {
+                        delivery.event_id.as_ref()
+                    }
+                    _ => None,
+                };
+                id.map(|id| id.as_str().to_owned())
+            }
+            Self::Seed { .. }
+            | Self::Reconcile { .. }
             | Self::Approve(_)
             | Self::Rollback(_)
             | Self::Look => None,

@@ -44,7 +44,7 @@ impl Bridge {
         let mut failed = self.capillary_failed.lock().await;
         let until = match change {
             // Half: the PUT that a reconcile owes is made though Capillary does not answer.
-            Change::Reconcile => deadlines.for_a_part(2),
+            Change::Reconcile { .. } => deadlines.for_a_part(2),
             Change::Deliveries { .. } => {
                 let read = ledger.last_read(&SourceName::capillary());
                 let is_due = read.is_none_or(|read| self.clock.now().since(read) > *max_age);

@@ -66,7 +66,7 @@ impl Pending {
             Change::Rollback(version) => Self::rollback(state, projection, *version)?,
             Change::Deliveries { .. }
             | Change::Seed { .. }
-            | Change::Reconcile
+            | Change::Reconcile { .. }
             | Change::Approve(_)
             | Change::Look => match &state.hold {
                 Hold::RollbackWaits { version, target } => {
@@ -117,7 +117,10 @@ impl Pending {
                     pending.hold_changed = true;
                 }
             }
-            Change::Deliveries { .. } | Change::Seed { .. } | Change::Reconcile | Change::Look => {}
+            Change::Deliveries { .. }
+            | Change::Seed { .. }
+            | Change::Reconcile { .. }
+            | Change::Look => {}
         }
         Ok(pending)
     }

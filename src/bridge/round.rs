@@ -3,6 +3,7 @@
 use super::{
     Bridge, BridgeError, Change,
     pending::{Pending, Send},
+    rereads::{Applied, Rereads},
 };
 use crate::{
     capillary::{Organizations, statements},
@@ -22,6 +23,8 @@ pub(super) struct Round {
     pub(super) pending: Pending,
     pub(super) changed: bool,
     pub(super) warnings: Vec<String>,
+    /// Why events of this invocation wait for a re-read.
+    pub(super) waiting: Vec<String>,
 }
 
 impl Bridge {
@@ -31,21 +34,31 @@ impl Bridge {
         mut state: State,
         tag: Option<Tag>,
         change: &Change<'_>,
-        organizations: Option<&Result<Option<Organizations>, String>>,
+        organizations: &Result<Option<Organizations>, String>,
+        rereads: &Rereads,
     ) -> Result<Round, BridgeError> {
-        let mut warnings = Vec::new();
-        let mut changed = false;
+        let Applied {
+            mut changed,
+            mut warnings,
+            waiting,
+            merged: reread,
+        } = rereads.apply(&mut state, change);
         match (organizations, &self.enrichment) {
-            (Some(Ok(Some(organizations))), Some(enrichment)) => {
+            (Ok(Some(organizations)), Some(enrichment)) => {
                 let merged = statements::merge(&mut state.ledger, organizations, &enrichment.types);
                 warnings.extend(merged.warnings);
                 changed = true;
             }
-            (Some(Err(failure)), _) => warnings.push(failure.clone()),
-            (Some(Ok(None) | Ok(Some(_))) | None, _) => {}
+            (Err(failure), _) => warnings.push(failure.clone()),
+            (Ok(None) | Ok(Some(_)), _) => {}
         }
-        let merged = change.merge(&mut state.ledger);
-        if matches!(change, Change::Reconcile) {
+        let mut merged = change.merge(&mut state.ledger);
+        merged.and(reread);
+        for source in change.proven() {
+            changed |= state.handshakes.remove(source).is_some();
+        }
+        if matches!(change, Change::Reconcile { .. }) {
+            warnings.extend(self.rereading.stranded(&state));
             let before = self.clock.now().minus(self.policy.tombstone_age);
             let full = state.ledger.clone();
             let publishable: Vec<_> = state.publishable().into_iter().cloned().collect();
@@ -70,6 +83,7 @@ impl Bridge {
             pending,
             changed,
             warnings,
+            waiting,
         })
     }
 }

@@ -9,7 +9,11 @@ use crate::{
     capillary::{Capillary, statements::OrgTypes},
     config::Config,
     hierarchy::{Guard, Rules, SourceName},
+    reread::Rereader,
+    retry::RetryPolicy,
     secrets::Secrets,
+    sources::config::{Api, Rereading, Sources},
+    timestamp::Clock,
     webhook::Edge,
 };
 
@@ -57,7 +61,7 @@ impl Function {
             None => None,
         };
         let calven = Calven::new(
-            http,
+            http.clone(),
             config.calven_base_url,
             Arc::clone(&secrets),
             config.calven_secret_id,
@@ -79,10 +83,12 @@ impl Function {
             tombstone_age: config.tombstone_age,
             dry_run: config.dry_run,
         };
+        let rereaders = rereaders(&config.sources, &http, &secrets, &clock, retry);
         let bridge = Arc::new(Bridge::new(
             store,
             calven,
             enrichment,
+            rereaders,
             policy,
             clock.clone(),
             salt,
@@ -101,4 +107,43 @@ impl Function {
             clock,
         }
     }
+}
+
+/// Of every source that can be read again.
+fn rereaders(
+    sources: &Sources,
+    http: &reqwest::Client,
+    secrets: &Arc<Secrets>,
+    clock: &Clock,
+    retry: RetryPolicy,
+) -> Vec<Rereader> {
+    let mut rereaders = Vec::new();
+    for (name, source) in &sources.by_name {
+        match &source.rereading {
+            Rereading::Never => {}
+            Rereading::Lacking { keys, snapshot: _ } => tracing::warn!(
+                source = name.as_str(),
+                missing = keys.join(", "),
+                "a source cannot be read again until these keys are there"
+            ),
+            Rereading::Ready(api) => {
+                let Api {
+                    base_url,
+                    secret_id,
+                    snapshot,
+                } = &**api;
+                let rereader = Rereader::new(
+                    name.clone(),
+                    http.clone(),
+                    base_url.clone(),
+                    Arc::clone(secrets),
+                    secret_id.clone(),
+                    snapshot.clone(),
+                    clock.clone(),
+                );
+                rereaders.push(rereader.with_retry_policy(retry));
+            }
+        }
+    }
+    rereaders
 }

@@ -1,7 +1,9 @@
 //! What proves that a webhook comes from the source it names.
 
+use std::collections::BTreeMap;
+
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Secret, SecretsError};
 
@@ -23,6 +25,15 @@ pub enum SourceSecret {
     },
 }
 
+/// The keys of all the shapes, as [`Raw`] has them.
+const KEYS: [&str; 5] = [
+    "signingSecret",
+    "signingSecrets",
+    "token",
+    "username",
+    "password",
+];
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Raw {
@@ -34,6 +45,18 @@ struct Raw {
 }
 
 impl SourceSecret {
+    /// Reads the JSON text of a secret that lies somewhere else than where the function looks.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`].
+    pub fn from_text(text: &str, id: &str) -> Result<Self, SecretsError> {
+        let secret = Secret {
+            text: std::sync::Arc::new(text.to_owned().into()),
+            version: "".into(),
+        };
+        Self::parse(&secret, id)
+    }
+
     /// Reads a source's secret.
     ///
     /// # Errors
@@ -82,6 +105,20 @@ impl SourceSecret {
     }
 }
 
+/// Whether a source has not been given its signing secret yet: there is no secret at all, or it is a JSON object with
+/// none of the keys that a source's secret has, as somebody leaves it to be filled. Only then may a sender that tells
+/// us its key be listened to; a secret that is wrong is not one that is wanting.
+pub fn lacks_signing_secret(current: Result<&Secret, &SecretsError>) -> bool {
+    match current {
+        Err(SecretsError::Missing { .. }) => true,
+        Err(SecretsError::Unusable { .. } | SecretsError::Unavailable { .. }) => false,
+        Ok(secret) => {
+            let parsed: Result<BTreeMap<String, IgnoredAny>, _> = secret.parse("");
+            parsed.is_ok_and(|object| !KEYS.iter().any(|key| object.contains_key(*key)))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -90,12 +127,42 @@ mod tests {
 
     use super::*;
 
-    fn parse(text: &str) -> Result<SourceSecret, SecretsError> {
-        let secret = Secret {
+    fn secret(text: &str) -> Secret {
+        Secret {
             text: Arc::new(text.to_owned().into()),
             version: "1".into(),
+        }
+    }
+
+    fn parse(text: &str) -> Result<SourceSecret, SecretsError> {
+        SourceSecret::parse(&secret(text), "hris/acme")
+    }
+
+    #[test]
+    fn a_signing_secret_is_wanting_where_there_is_none_and_not_where_it_is_wrong() {
+        let check = |text: &str, expected| {
+            assert_eq!(lacks_signing_secret(Ok(&secret(text))), expected, "{text}");
         };
-        SourceSecret::parse(&secret, "hris/acme")
+        check("{}", true);
+        check(r#"{"note":"to be filled"}"#, true);
+        for text in ["null", "[]", "hunter2", r#""hunter2""#, "{"] {
+            check(text, false);
+        }
+        for key in KEYS {
+            for value in [r#""hunter2""#, r#""""#, "null", "[]"] {
+                check(&format!("{{\"{key}\":{value}}}"), false);
+            }
+        }
+        let id = || "hris/acme".to_owned();
+        let missing = SecretsError::Missing { id: id() };
+        assert!(lacks_signing_secret(Err(&missing)));
+        assert!(missing.to_string().contains("no such secret"));
+        for error in [
+            SecretsError::unusable("hris/acme", "it is empty"),
+            SecretsError::unavailable("hris/acme", "it is down"),
+        ] {
+            assert!(!lacks_signing_secret(Err(&error)));
+        }
     }
 
     #[test]

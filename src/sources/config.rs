@@ -2,15 +2,25 @@
 //!
 //! All problems are collected, each with the path of its key, so that one look mends the file.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use toml::{Table, Value};
 
-use crate::hierarchy::{GroupType, SourceName};
+use super::{
+    handshake::Handshake,
+    mapping::Mapping,
+    presets,
+    proof::Proof,
+    reader::{KeyPath, Reader, SourcesProblem},
+    snapshot::{self, Snapshot},
+};
+use crate::{
+    hierarchy::{GroupType, SourceName},
+    http::BaseUrl,
+};
 
-/// The largest difference between a signature's time and ours, unless a source says otherwise.
-/// <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
-const DEFAULT_TOLERANCE: Duration = Duration::from_secs(300);
+/// How deep in the file a source's own table lies: `sources`, and its name.
+const DEPTH: usize = 2;
 
 /// Names that mean a source of the bridge's own.
 const RESERVED: [&str; 2] = ["manual", "capillary"];
@@ -44,37 +54,74 @@ pub enum SourceNameError {
     Reserved,
 }
 
-/// How a sender proves itself and what its bodies mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preset {
-    /// Whoever can be taught to post our own JSON, signed by Standard Webhooks.
-    Generic,
-}
-
-impl Preset {
-    const ALL: [Self; 1] = [Self::Generic];
-
-    /// Its name in `sources.toml`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Generic => "generic",
-        }
-    }
-}
-
 /// One configured sender.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// Its name.
     pub name: SourceName,
-    /// How it speaks.
-    pub preset: Preset,
+    /// The preset that its own keys lie over, if it names one.
+    pub preset: Option<&'static str>,
     /// Name or ARN of the secret by which it proves itself.
     pub secret_id: String,
     /// The higher one wins a conflict between sources.
     pub priority: i64,
-    /// How far the time of a signature may lie from ours, both ways.
-    pub tolerance: Duration,
+    /// How long the sender waits for an answer, where that is known.
+    pub patience: Option<Duration>,
+    /// How it proves itself.
+    pub proof: Proof,
+    /// What it wants answered before it sends anything.
+    pub handshake: Option<Handshake>,
+    /// What its bodies mean.
+    pub mapping: Mapping,
+    /// How it is read again.
+    pub rereading: Rereading,
+    own: Table,
+}
+
+/// Whether and how a source is read again.
+#[derive(Clone, Debug)]
+pub enum Rereading {
+    /// It has no snapshot.
+    Never,
+    /// It has one, but keys are missing, or have a fault that is told elsewhere.
+    Lacking {
+        /// Which.
+        keys: Vec<&'static str>,
+        /// What would be asked, as far as it is there.
+        snapshot: Option<Box<Snapshot>>,
+    },
+    /// By this.
+    Ready(Box<Api>),
+}
+
+/// A source's API.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// What everything is asked below.
+    pub base_url: BaseUrl,
+    /// Name or ARN of the secret that the API takes.
+    pub secret_id: String,
+    /// What is asked, and what the answers mean.
+    pub snapshot: Snapshot,
+}
+
+impl Source {
+    /// How its API is read as a whole, whether or not all is there to do it.
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        match &self.rereading {
+            Rereading::Never => None,
+            Rereading::Lacking { keys: _, snapshot } => snapshot.as_deref(),
+            Rereading::Ready(api) => Some(&api.snapshot),
+        }
+    }
+
+    /// Whose a key is: this file's, or the preset's.
+    pub fn owner_of(&self, key: &KeyPath, file: &str) -> String {
+        match self.preset {
+            Some(preset) if !key.is_in(&self.own, DEPTH) => format!("the preset {preset}"),
+            Some(_) | None => file.to_owned(),
+        }
+    }
 }
 
 /// What `sources.toml` says of Capillary's orgs.
@@ -87,7 +134,7 @@ pub struct CapillarySource {
 }
 
 /// The whole of `sources.toml`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// The configured senders, by name.
     pub by_name: BTreeMap<SourceName, Source>,
@@ -107,24 +154,37 @@ impl Sources {
                 .and_then(|span| text.get(..span.start))
                 .map_or(1, |before| before.matches('\n').count() + 1);
             vec![SourcesProblem {
-                key: format!("line {line}"),
-                reason: format!("is no TOML: {}", error.message()),
+                key: KeyPath::default(),
+                reason: format!("line {line} is no TOML: {}", error.message()),
             }]
         })?;
         let mut problems = Vec::new();
-        let mut root = Reader::new("", table, &mut problems);
-        let sources = root.table("sources").unwrap_or_default();
-        let capillary = root.table("capillary");
-        root.finish();
+        let root = KeyPath::default();
+        let mut reader = Reader::new(root.clone(), table, &mut problems);
+        let sources = match reader.value("sources") {
+            None => Table::new(),
+            Some(Value::Table(sources)) => sources,
+            Some(_) => {
+                reader.problem("sources", "must be a table");
+                Table::new()
+            }
+        };
+        let capillary = reader
+            .child("capillary")
+            .map(|mut capillary| {
+                let read = read_capillary(&mut capillary);
+                capillary.finish();
+                read
+            })
+            .unwrap_or_default();
+        reader.finish();
         let mut by_name = BTreeMap::new();
         for (name, value) in sources {
-            if let Some(source) = read_source(&name, value, &mut problems) {
+            let path = root.key("sources").key(&name);
+            if let Some(source) = read_source(&name, value, path, &mut problems) {
                 by_name.insert(source.name.clone(), source);
             }
         }
-        let capillary = capillary
-            .map(|table| read_capillary(table, &mut problems))
-            .unwrap_or_default();
         if problems.is_empty() {
             Ok(Self { by_name, capillary })
         } else {
@@ -133,157 +193,126 @@ impl Sources {
     }
 }
 
-/// One thing that is wrong in `sources.toml`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourcesProblem {
-    key: String,
-    reason: String,
-}
-
-impl fmt::Display for SourcesProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, reason } = self;
-        write!(f, "{key} {reason}")
-    }
-}
-
-fn read_source(name: &str, value: Value, problems: &mut Vec<SourcesProblem>) -> Option<Source> {
-    let path = format!("sources.{name}");
-    let parsed_name = source_name(name);
-    let Value::Table(table) = value else {
+fn read_source(
+    name: &str,
+    value: Value,
+    path: KeyPath,
+    problems: &mut Vec<SourcesProblem>,
+) -> Option<Source> {
+    let Value::Table(own) = value else {
         problems.push(SourcesProblem {
             key: path,
             reason: "must be a table".to_owned(),
         });
         return None;
     };
-    let mut source = Reader::new(&path, table, problems);
-    if let Err(error) = parsed_name {
-        source.problem(None, error.to_string());
-    }
-    let preset = source.required_string("preset").and_then(|name| {
-        let preset = Preset::ALL.into_iter().find(|preset| preset.name() == name);
-        if preset.is_none() {
-            let known = Preset::ALL.map(Preset::name).join(", ");
-            source.problem(Some("preset"), format!("must be one of: {known}"));
-        }
-        preset
-    });
-    let secret_id = source.required_string("secret_id");
+    let others = problems.len();
+    let mut source = Reader::new(path.clone(), own.clone(), problems);
+    let parsed_name = source_name(name)
+        .map_err(|error| source.problem_here(error.to_string()))
+        .ok();
+    let known: Vec<(&str, &str)> = presets::names().map(|name| (name, name)).collect();
+    let preset = source.one_of("preset", &known);
+    let under = preset.and_then(presets::text).unwrap_or_default();
+    // Every preset is TOML: a test reads each.
+    let under: Table = under.parse().unwrap_or_default();
+    let mut merged = presets::overlay(under, own.clone());
+    merged.remove("preset");
+    let mut source = Reader::new(path, merged.clone(), problems);
+    let secret_id = source.required_text("secret_id");
     let priority = source.integer("priority").unwrap_or(0);
-    let signature = source.table("signature");
-    source.finish();
-    let tolerance = signature.map_or(Some(DEFAULT_TOLERANCE), |table| {
-        let mut signature = Reader::new(&format!("{path}.signature"), table, problems);
-        let key = "tolerance_seconds";
-        let seconds = signature.integer(key);
-        let tolerance = match seconds.map(u64::try_from) {
-            None => Some(DEFAULT_TOLERANCE),
-            Some(Ok(seconds @ 1..)) => Some(Duration::from_secs(seconds)),
-            Some(Ok(0) | Err(_)) => {
-                signature.problem(Some(key), "must be greater than 0".to_owned());
-                None
-            }
-        };
-        signature.finish();
-        tolerance
+    let patience = source.count("patience_seconds").map(Duration::from_secs);
+    let proof = Proof::read(&mut source);
+    let handshake = source.child("handshake").and_then(|mut table| {
+        let handshake = Handshake::read(&mut table);
+        table.finish();
+        handshake
     });
+    let mapping = Mapping::read(&mut source);
+    let rereading = read_rereading(&mut source);
+    source.finish();
+    if let Some(preset) = preset {
+        for problem in problems.iter_mut().skip(others) {
+            if !problem.key.is_in(&own, DEPTH) && problem.key.is_in(&merged, DEPTH) {
+                problem
+                    .reason
+                    .push_str(&format!(" (from the preset {preset})"));
+            }
+        }
+    }
     Some(Source {
-        name: parsed_name.ok()?,
-        preset: preset?,
+        name: parsed_name?,
+        preset,
         secret_id: secret_id?,
         priority,
-        tolerance: tolerance?,
+        patience,
+        proof: proof?,
+        handshake,
+        mapping: mapping?,
+        rereading,
+        own,
     })
 }
 
-fn read_capillary(table: Table, problems: &mut Vec<SourcesProblem>) -> CapillarySource {
-    let mut capillary = Reader::new("capillary", table, problems);
+/// A source without a snapshot takes the keys of one all the same: its user may have written them down beforehand.
+fn read_rereading(source: &mut Reader<'_>) -> Rereading {
+    let secret_id = source.text("api_secret_id");
+    let base_url = source.text("base_url").and_then(|text| {
+        BaseUrl::parse(&text)
+            .map_err(|fault| source.problem("base_url", fault.to_string()))
+            .ok()
+    });
+    let mut lacking = Vec::new();
+    if secret_id.is_none() {
+        lacking.push("api_secret_id");
+    }
+    if base_url.is_none() {
+        lacking.push("base_url");
+    }
+    let Some(mut table) = source.child("snapshot") else {
+        return Rereading::Never;
+    };
+    if !table.has("path") {
+        lacking.push("snapshot.path");
+        // What is there is read all the same, for its faults.
+        table.set("path", "/");
+    }
+    let snapshot = snapshot::read(&mut table);
+    table.finish();
+    match (secret_id, base_url, snapshot) {
+        (Some(secret_id), Some(base_url), Some(snapshot)) if lacking.is_empty() => {
+            Rereading::Ready(Box::new(Api {
+                base_url,
+                secret_id,
+                snapshot,
+            }))
+        }
+        (_, _, snapshot) => Rereading::Lacking {
+            keys: lacking,
+            snapshot: snapshot.map(Box::new),
+        },
+    }
+}
+
+fn read_capillary(capillary: &mut Reader<'_>) -> CapillarySource {
     let priority = capillary.integer("priority").unwrap_or(0);
-    let types = capillary.table("group_types").unwrap_or_default();
-    capillary.finish();
-    let mut reader = Reader::new("capillary.group_types", types, problems);
-    let org_types: Vec<String> = reader.table.keys().cloned().collect();
-    let group_types = org_types
-        .into_iter()
-        .filter_map(|org_type| {
-            let text = reader.required_string(&org_type)?;
+    let mut group_types = BTreeMap::new();
+    if let Some(mut types) = capillary.child("group_types") {
+        for org_type in types.keys() {
+            let Some(text) = types.text(&org_type) else {
+                continue;
+            };
             match GroupType::new(&text) {
-                Ok(group_type) => Some((org_type, group_type)),
-                Err(fault) => {
-                    reader.problem(Some(&org_type), fault.to_string());
-                    None
+                Ok(group_type) => {
+                    group_types.insert(org_type, group_type);
                 }
+                Err(fault) => types.problem(&org_type, fault.to_string()),
             }
-        })
-        .collect();
+        }
+    }
     CapillarySource {
         group_types,
         priority,
-    }
-}
-
-/// Takes keys out of a table; what is left in the end is unknown.
-struct Reader<'a> {
-    path: String,
-    table: Table,
-    problems: &'a mut Vec<SourcesProblem>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(path: &str, table: Table, problems: &'a mut Vec<SourcesProblem>) -> Self {
-        let path = path.to_owned();
-        Self {
-            path,
-            table,
-            problems,
-        }
-    }
-
-    fn required_string(&mut self, key: &str) -> Option<String> {
-        match self.table.remove(key) {
-            Some(Value::String(text)) if !text.trim().is_empty() => return Some(text),
-            Some(_) => self.problem(Some(key), "must be a text that is not empty".to_owned()),
-            None => self.problem(Some(key), "is missing".to_owned()),
-        }
-        None
-    }
-
-    fn integer(&mut self, key: &str) -> Option<i64> {
-        match self.table.remove(key)? {
-            Value::Integer(number) => return Some(number),
-            _ => self.problem(Some(key), "must be a whole number".to_owned()),
-        }
-        None
-    }
-
-    fn table(&mut self, key: &str) -> Option<Table> {
-        match self.table.remove(key)? {
-            Value::Table(table) => return Some(table),
-            _ => self.problem(Some(key), "must be a table".to_owned()),
-        }
-        None
-    }
-
-    fn problem(&mut self, key: Option<&str>, reason: String) {
-        let path: Vec<&str> = [Some(self.path.as_str()), key]
-            .into_iter()
-            .flatten()
-            .filter(|part| !part.is_empty())
-            .collect();
-        self.problems.push(SourcesProblem {
-            key: path.join("."),
-            reason,
-        });
-    }
-
-    fn finish(mut self) {
-        for key in std::mem::take(&mut self.table)
-            .into_iter()
-            .map(|(key, _)| key)
-        {
-            self.problem(Some(&key), "is not known".to_owned());
-        }
     }
 }
 
@@ -297,6 +326,11 @@ mod tests {
         assert_eq!(problems, expected);
     }
 
+    fn tolerance_of(sources: &Sources, name: &str) -> u64 {
+        let source = sources.by_name.get(name).unwrap();
+        source.proof.tolerance().unwrap().as_secs()
+    }
+
     #[test]
     fn a_source_needs_little_and_may_say_more() {
         let text = r#"
@@ -308,6 +342,7 @@ mod tests {
             preset = "generic"
             secret_id = "hris/people"
             priority = -10
+            patience_seconds = 3
             signature = { tolerance_seconds = 315360000 }
 
             [capillary]
@@ -316,11 +351,13 @@ mod tests {
         "#;
         let sources = Sources::parse(text).unwrap();
         let acme = sources.by_name.get("acme").unwrap();
-        assert_eq!((acme.priority, acme.tolerance), (0, DEFAULT_TOLERANCE));
+        assert_eq!((acme.priority, acme.patience), (0, None));
+        assert_eq!(tolerance_of(&sources, "acme"), 300);
         let people = sources.by_name.get("People-2").unwrap();
         assert_eq!(people.secret_id, "hris/people");
         assert_eq!(people.priority, -10);
-        assert_eq!(people.tolerance, Duration::from_secs(315_360_000));
+        assert_eq!(people.patience, Some(Duration::from_secs(3)));
+        assert_eq!(tolerance_of(&sources, "People-2"), 315_360_000);
         assert_eq!(sources.capillary.priority, 5);
         assert_eq!(sources.capillary.group_types["STORE"].as_str(), "Store");
         assert!(!sources.by_name.contains_key("people-2"));
@@ -328,21 +365,31 @@ mod tests {
 
     #[test]
     fn a_file_without_sources_is_a_file() {
-        assert_eq!(Sources::parse(""), Ok(Sources::default()));
+        assert!(Sources::parse("").unwrap().by_name.is_empty());
     }
 
     #[test]
     fn all_problems_are_told_at_once_with_their_paths() {
+        let presets = presets::names().collect::<Vec<_>>().join(", ");
         check_problems(
             r#"
                 colour = 1
                 [sources.acme]
                 preset = "nobody"
+                proof = "bearer"
                 priority = "high"
                 secret = "hris/acme"
+                [sources.bare]
+                secret_id = "x"
                 [sources.manual]
                 preset = "generic"
                 secret_id = ""
+                [sources.people]
+                preset = "kombo"
+                secret_id = "x"
+                base_url = "http://api.kombo.dev"
+                patience_seconds = 0
+                snapshot = { path = "hris", max_pages = "many" }
                 [sources."a/b"]
                 preset = "generic"
                 secret_id = "x"
@@ -351,19 +398,53 @@ mod tests {
                 group_types = { STORE = 7 }
             "#,
             &[
+                "capillary.group_types.STORE must be a text that is not empty",
                 "colour is not known",
-                "sources.a/b is no name for a source: letters, digits, - and _ are accepted, beginning with a letter or digit",
-                "sources.a/b.signature.tolerance_seconds must be greater than 0",
-                "sources.a/b.signature.colour is not known",
-                "sources.acme.preset must be one of: generic",
+                "sources.\"a/b\" is no name for a source: letters, digits, - and _ are accepted, beginning with a letter or digit",
+                "sources.\"a/b\".signature.tolerance_seconds must be greater than 0",
+                "sources.\"a/b\".signature.colour is not known",
+                &format!("sources.acme.preset must be one of: {presets}"),
                 "sources.acme.secret_id is missing",
                 "sources.acme.priority must be a whole number",
                 "sources.acme.secret is not known",
+                "sources.bare.proof is missing: one of signature, bearer, basic, header",
                 "sources.manual is reserved for the bridge's own use, as are manual and capillary",
                 "sources.manual.secret_id must be a text that is not empty",
-                "capillary.group_types.STORE must be a text that is not empty",
+                "sources.people.patience_seconds must be greater than 0",
+                "sources.people.base_url must begin with https:// (http:// is for this machine's own hosts only)",
+                "sources.people.snapshot.path must begin with a slash, without a query and without \"..\"",
+                "sources.people.snapshot.max_pages must be a whole number",
             ],
         );
+    }
+
+    #[test]
+    fn what_a_preset_brings_and_does_not_fit_is_told_as_the_preset_s() {
+        check_problems(
+            r#"
+                [sources.people]
+                preset = "kombo"
+                secret_id = "x"
+                snapshot = { query = { cursor = "x" } }
+            "#,
+            &[
+                "sources.people.snapshot.pages names a parameter that is given already (from the preset kombo)",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_a_re_read_lacks_is_known() {
+        let sources = Sources::parse(
+            "sources.a = { preset = \"gusto\", secret_id = \"x\" }\nsources.b = { preset = \"okta\", secret_id = \"x\" }",
+        )
+        .unwrap();
+        let rereading = |name: &str| &sources.by_name.get(name).unwrap().rereading;
+        let Rereading::Lacking { keys, .. } = rereading("a") else {
+            panic!("{:?}", rereading("a"));
+        };
+        assert_eq!(keys, &["api_secret_id", "snapshot.path"]);
+        assert!(matches!(rereading("b"), Rereading::Never));
     }
 
     #[test]

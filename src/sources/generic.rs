@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::fault::{BodyFault, Faults};
 use crate::{
     hierarchy::{
         EventId, Group, GroupRef, Key, Name, Parent, Relationship, Scope, Stated, Statement,
@@ -12,15 +13,6 @@ use crate::{
     },
     timestamp::Timestamp,
 };
-
-/// One thing in a body that does not fit, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyFault {
-    /// Where, such as `changes[0].parentType`; empty for the body itself.
-    pub path: String,
-    /// What is wrong there; never quotes the body.
-    pub detail: String,
-}
 
 /// A body that was understood.
 #[derive(Clone, Debug)]
@@ -38,10 +30,7 @@ pub struct GenericBody {
 pub fn map(body: &Value) -> Result<GenericBody, Vec<BodyFault>> {
     let mut faults = Faults::default();
     let Some(fields) = body.as_object() else {
-        return Err(vec![BodyFault {
-            path: String::new(),
-            detail: "must be an object".to_owned(),
-        }]);
+        return Err(vec![BodyFault::new("", "must be an object")]);
     };
     let id = optional(fields, "id")
         .and_then(|id| faults.key("id", id))
@@ -113,10 +102,7 @@ pub fn read_seed(rows: &Value) -> Result<crate::hierarchy::SeedRows, Vec<BodyFau
     }
     faults.finish()?;
     crate::hierarchy::SeedRows::new(relationships).map_err(|faults| {
-        let fault = |fault: RowsFault| BodyFault {
-            path: PATH.to_owned(),
-            detail: fault.to_string(),
-        };
+        let fault = |fault: RowsFault| BodyFault::new(PATH, fault.to_string());
         faults.into_iter().map(fault).collect()
     })
 }
@@ -217,42 +203,7 @@ fn optional<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
     fields.get(name).filter(|value| !value.is_null())
 }
 
-/// So many faults are told one by one: an answer has its own limit of size, and a small body of
-/// nothing but faults would exceed it.
-const FAULTS_TOLD: usize = 1_000;
-
-/// The faults found so far.
-#[derive(Default)]
-struct Faults {
-    told: Vec<BodyFault>,
-    others: usize,
-}
-
 impl Faults {
-    fn add(&mut self, path: impl Into<String>, detail: impl Into<String>) {
-        if self.told.len() < FAULTS_TOLD {
-            self.told.push(BodyFault {
-                path: path.into(),
-                detail: detail.into(),
-            });
-        } else {
-            self.others = self.others.saturating_add(1);
-        }
-    }
-
-    fn finish(mut self) -> Result<(), Vec<BodyFault>> {
-        if self.told.is_empty() {
-            return Ok(());
-        }
-        if self.others > 0 {
-            self.told.push(BodyFault {
-                path: String::new(),
-                detail: format!("has {} more faults", self.others),
-            });
-        }
-        Err(self.told)
-    }
-
     fn items<'a>(&mut self, path: &str, value: &'a Value) -> Vec<(String, &'a Value)> {
         let Some(items) = value.as_array() else {
             self.add(path, "must be an array");
@@ -395,6 +346,7 @@ impl Faults {
 mod tests {
     use serde_json::json;
 
+    use super::super::fault::FAULTS_TOLD;
     use super::*;
 
     #[track_caller]

@@ -4,7 +4,7 @@
 
 use lambda_http::{
     Body, Response,
-    http::{Method, StatusCode, header},
+    http::{StatusCode, header},
 };
 use serde::Serialize;
 
@@ -12,11 +12,14 @@ use crate::{
     bridge::BridgeError,
     report::{Report, Status},
     secrets::SecretsError,
-    sources::{generic::BodyFault, signature::SignatureFault},
+    sources::{fault::BodyFault, proof::ProofFault},
 };
 
 /// How long a sender should wait before it tries again what failed for passing causes.
 const RETRY_AFTER_SECONDS: &str = "30";
+
+/// How many faults of one body the log tells.
+const MOST_LOGGED: usize = 20;
 
 /// Why a request is not answered with a report.
 #[derive(Debug, thiserror::Error)]
@@ -27,12 +30,17 @@ pub enum Refusal {
     /// There is nothing at this path.
     #[error("there is nothing at this path")]
     NotFound,
-    /// Another method is wanted.
+    /// One of these methods is wanted.
     #[error("the method is not allowed here")]
-    Method(Method),
+    Method(&'static str),
     /// The proof is missing or wrong.
-    #[error("not verified: {0}")]
-    Unverified(SignatureFault),
+    #[error("not verified: {fault}")]
+    Unverified {
+        /// What is wrong with it.
+        fault: ProofFault,
+        /// How one proves oneself here, as `WWW-Authenticate` has it.
+        wanted: &'static str,
+    },
     /// The body is not JSON in UTF-8, or not base64 where the envelope says so.
     #[error("{0}")]
     Unreadable(String),
@@ -47,9 +55,17 @@ pub enum Refusal {
     Bridge(#[from] BridgeError),
 }
 
+/// For the log, which has a limit for one line: the answer tells more of them.
 fn places(faults: &[BodyFault]) -> String {
-    let text = |BodyFault { path, detail }: &BodyFault| format!("{path} {detail}");
-    faults.iter().map(text).collect::<Vec<_>>().join("; ")
+    let told: Vec<String> = faults
+        .iter()
+        .take(MOST_LOGGED)
+        .map(BodyFault::to_string)
+        .collect();
+    match faults.len().saturating_sub(MOST_LOGGED) {
+        0 => told.join("; "),
+        others => format!("{}; and {others} more", told.join("; ")),
+    }
 }
 
 pub(super) fn health(request_id: &str) -> Response<Body> {
@@ -65,9 +81,23 @@ pub(super) fn health(request_id: &str) -> Response<Body> {
     json(StatusCode::OK, "application/json", request_id, &health)
 }
 
+/// Success, and no more to say.
+pub(super) fn empty(request_id: &str) -> Response<Body> {
+    let mut response = json(StatusCode::OK, "application/json", request_id, &());
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    *response.body_mut() = Body::Empty;
+    response
+}
+
+/// A challenge, given back.
+pub(super) fn greeted(key: &str, value: &str, request_id: &str) -> Response<Body> {
+    let body = std::collections::BTreeMap::from([(key, value)]);
+    json(StatusCode::OK, "application/json", request_id, &body)
+}
+
 pub(super) fn reported(report: &Report, request_id: &str) -> Response<Body> {
     let status = match report.status {
-        Status::Published | Status::Unchanged | Status::Planned => StatusCode::OK,
+        Status::Published | Status::Unchanged | Status::Ignored | Status::Planned => StatusCode::OK,
         Status::Accepted | Status::Held => StatusCode::ACCEPTED,
     };
     json(status, "application/json", request_id, report)
@@ -102,7 +132,7 @@ pub(super) fn refused(refusal: &Refusal, request_id: &str) -> Response<Body> {
             StatusCode::METHOD_NOT_ALLOWED,
             "This method is not allowed here.",
         ),
-        Refusal::Unverified(_) => (
+        Refusal::Unverified { .. } => (
             StatusCode::UNAUTHORIZED,
             "The webhook could not be verified.",
         ),
@@ -120,7 +150,13 @@ pub(super) fn refused(refusal: &Refusal, request_id: &str) -> Response<Body> {
     let errors = match refusal {
         Refusal::Unfitting(faults) => faults
             .iter()
-            .map(|BodyFault { path, detail }| ProblemPart { path, detail })
+            .map(
+                |BodyFault {
+                     path,
+                     detail,
+                     key: _,
+                 }| ProblemPart { path, detail },
+            )
             .collect(),
         _ => Vec::new(),
     };
@@ -139,8 +175,8 @@ pub(super) fn refused(refusal: &Refusal, request_id: &str) -> Response<Body> {
     };
     let mut response = json(status, "application/problem+json", request_id, &problem);
     let extra = match refusal {
-        Refusal::Method(allowed) => Some((header::ALLOW, allowed.as_str())),
-        Refusal::Unverified(_) => Some((header::WWW_AUTHENTICATE, "StandardWebhooks")),
+        Refusal::Method(allowed) => Some((header::ALLOW, *allowed)),
+        Refusal::Unverified { wanted, .. } => Some((header::WWW_AUTHENTICATE, *wanted)),
         _ if status == StatusCode::SERVICE_UNAVAILABLE => {
             Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
         }
@@ -190,4 +226,22 @@ fn json<T: Serialize>(
         headers.insert("x-request-id", value);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_tells_the_first_faults_and_counts_the_others() {
+        let faults = |count| vec![BodyFault::new("$['id']", "has no value"); count];
+        let few = Refusal::Unfitting(faults(2)).to_string();
+        let expected = "the body does not fit: $['id'] has no value; $['id'] has no value";
+        assert_eq!(few, expected);
+        let many = Refusal::Unfitting(faults(1_000)).to_string();
+        assert!(
+            many.len() < 1_000 && many.ends_with("; and 980 more"),
+            "{many}"
+        );
+    }
 }

@@ -20,12 +20,12 @@ use crate::{
     clippy::disallowed_methods,
     reason = "the built function reads the machine's clock, and so must who signs for it"
 )]
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     Timestamp::from_seconds(i64::try_from(since_epoch.as_secs()).unwrap())
 }
 
-async fn calven(secret: &str) -> CalvenStandIn {
+pub(crate) async fn calven(secret: &str) -> CalvenStandIn {
     let seconds = || now().seconds();
     CalvenStandIn::start(calven_key(secret), seconds)
         .await
@@ -54,7 +54,7 @@ fn is_acknowledged(answer: &Answer) -> bool {
 }
 
 #[track_caller]
-fn report(invoked: Invoked) -> Value {
+pub(crate) fn report(invoked: Invoked) -> Value {
     match invoked {
         Invoked::Response(value) => value,
         Invoked::Error(error) | Invoked::InitError(error) => panic!("{error}"),

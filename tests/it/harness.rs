@@ -4,12 +4,14 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_secretsmanager::config::{Credentials, SharedCredentialsProvider};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use calven_bridge::{
     config::{Config, Files},
@@ -17,7 +19,7 @@ use calven_bridge::{
     http,
     invocation::{Failure, Function, Parts},
     retry::RetryPolicy,
-    secrets::SecretsHome,
+    secrets::{SecretsHome, secrets_manager_client},
     store::{MemoryStore, StateStore},
     timestamp::{Clock, Timestamp},
 };
@@ -28,6 +30,7 @@ use sha2::{Digest as _, Sha256};
 use stand_ins::{
     calven::{self, CalvenStandIn},
     capillary::{self, CapillaryStandIn},
+    secrets_manager::SecretsManager,
 };
 
 /// When the tests play, unless they say otherwise: after all that the events say.
@@ -111,6 +114,8 @@ pub(crate) fn sign_with(secret: &str, id: &str, seconds: i64, body: &[u8]) -> St
 pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) path: String,
+    /// As it stands in the address, without the question mark.
+    pub(crate) query: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
@@ -120,6 +125,7 @@ impl Request {
         Self {
             method,
             path: path.to_owned(),
+            query: String::new(),
             headers: vec![("host".to_owned(), "bridge.example.com".to_owned())],
             body: Vec::new(),
         }
@@ -159,12 +165,41 @@ impl Request {
             .into()
     }
 
+    /// A POST to a source, as it stands.
+    pub(crate) fn post(source: &str, body: impl AsRef<[u8]>) -> Self {
+        let mut request = Self::new("POST", &format!("/webhooks/{source}"));
+        request.body = body.as_ref().to_vec();
+        request.with("content-type", "application/json")
+    }
+
+    /// The query's parameters, each name's values in their order, by `read` of what stands in the address.
+    fn parameters(&self, read: impl Fn(&str) -> String) -> BTreeMap<String, Vec<String>> {
+        let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for pair in self.query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            parameters.entry(read(name)).or_default().push(read(value));
+        }
+        parameters
+    }
+
     fn body(&self) -> (Value, bool) {
         match std::str::from_utf8(&self.body) {
             Ok("") => (Value::Null, false),
             Ok(text) => (json!(text), false),
             Err(_) => (json!(STANDARD.encode(&self.body)), true),
         }
+    }
+
+    /// As the HTTP edge puts it into the queue.
+    pub(crate) fn queued(&self, source: &str, received: Timestamp) -> String {
+        let mut headers = self.headers();
+        headers
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| name != "host");
+        json!({"v": 1, "source": source, "requestId": "r", "receivedAt": received.to_string(),
+            "headers": headers, "query": self.query, "body": STANDARD.encode(&self.body)})
+        .to_string()
     }
 
     /// As an HTTP API or a Function URL sends it.
@@ -175,7 +210,7 @@ impl Request {
             stage => format!("/{stage}{}", self.path),
         };
         json!({
-            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
+            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": self.query,
             "headers": self.headers(),
             "requestContext": {
                 "accountId": "123456789012", "apiId": "a1b2c3d4e5", "domainName": "bridge.example.com",
@@ -191,10 +226,16 @@ impl Request {
     /// As a REST API sends it.
     pub(crate) fn v1(&self, stage: &str) -> Value {
         let (body, encoded) = self.body();
+        let all = self.parameters(|text| {
+            let text = format!("={text}");
+            let (_, decoded) = form_urlencoded::parse(text.as_bytes()).next().unwrap();
+            decoded.into_owned()
+        });
+        let last = last_of_each(&all);
         json!({
             "resource": "/{proxy+}", "path": self.path, "httpMethod": self.method,
             "headers": self.headers(), "multiValueHeaders": null,
-            "queryStringParameters": null, "multiValueQueryStringParameters": null,
+            "queryStringParameters": last, "multiValueQueryStringParameters": all,
             "pathParameters": null, "stageVariables": null,
             "requestContext": {
                 "accountId": "123456789012", "apiId": "f6g7h8i9j0", "resourceId": "x1y2z3",
@@ -210,13 +251,23 @@ impl Request {
     /// As a load balancer sends it.
     pub(crate) fn alb(&self) -> Value {
         let (body, encoded) = self.body();
+        // Not decoded, unlike a REST API's.
+        let all = self.parameters(str::to_owned);
+        let last = last_of_each(&all);
         json!({
             "requestContext": {"elb": {"targetGroupArn":
                 "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/bridge/0123456789abcdef"}},
-            "httpMethod": self.method, "path": self.path, "queryStringParameters": {},
+            "httpMethod": self.method, "path": self.path, "queryStringParameters": last,
             "headers": self.headers(), "body": body, "isBase64Encoded": encoded,
         })
     }
+}
+
+fn last_of_each(parameters: &BTreeMap<String, Vec<String>>) -> BTreeMap<&str, &str> {
+    let last = parameters
+        .iter()
+        .filter_map(|(name, values)| Some((name.as_str(), values.last()?.as_str())));
+    last.collect()
 }
 
 /// An HTTP answer.
@@ -272,6 +323,9 @@ pub(crate) struct Setup {
     store: Option<Arc<dyn StateStore>>,
     capillary: Option<String>,
     calven_key: Option<calven::Credentials>,
+    sources: Option<String>,
+    secrets: BTreeMap<String, Value>,
+    secrets_manager: Option<String>,
 }
 
 impl Setup {
@@ -288,6 +342,27 @@ impl Setup {
 
     pub(crate) fn secrets_file(mut self, path: &Path) -> Self {
         self.secrets_file = Some(path.to_owned());
+        self
+    }
+
+    /// With these sources in place of the sandbox's.
+    pub(crate) fn sources(mut self, text: &str) -> Self {
+        self.sources = Some(text.to_owned());
+        self
+    }
+
+    /// With this secret beside the sandbox's.
+    pub(crate) fn secret(mut self, id: &str, secret: Value) -> Self {
+        self.secrets.insert(id.to_owned(), secret);
+        self
+    }
+
+    /// Secrets are in this manager, those of the sandbox among them.
+    pub(crate) fn secrets_manager(mut self, manager: &SecretsManager) -> Self {
+        for (id, secret) in secrets() {
+            manager.put(&id, &secret.to_string());
+        }
+        self.secrets_manager = Some(manager.url());
         self
     }
 
@@ -315,7 +390,11 @@ impl Setup {
             store,
             capillary,
             calven_key: key,
+            sources,
+            secrets: own_secrets,
+            secrets_manager,
         } = self;
+        let folder = tempfile::tempdir().unwrap();
         let micros = Arc::new(AtomicI64::new(time(NOW).micros()));
         let seconds = {
             let micros = Arc::clone(&micros);
@@ -328,7 +407,14 @@ impl Setup {
         };
         set("CALVEN_BASE_URL", calven.url());
         set("CALVEN_SECRET_ID", "calven/api".to_owned());
-        let sources = root().join("examples/sandbox/sources.toml");
+        let sources = match sources {
+            Some(text) => {
+                let path = folder.path().join("sources.toml");
+                std::fs::write(&path, text).unwrap();
+                path
+            }
+            None => root().join("examples/sandbox/sources.toml"),
+        };
         set("SOURCES_FILE", sources.display().to_string());
         set("STATE_URL", "memory:".to_owned());
         let capillary = match capillary {
@@ -344,8 +430,9 @@ impl Setup {
             }
             None => None,
         };
-        let secrets_file =
-            secrets_file.unwrap_or_else(|| root().join("examples/sandbox/secrets.json"));
+        let secrets_file = secrets_file.unwrap_or_else(|| folder.path().join("secrets.json"));
+        let mut all_secrets = secrets();
+        all_secrets.extend(own_secrets);
         let store = store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
         let mut world = World {
             function: None,
@@ -357,7 +444,11 @@ impl Setup {
             secrets_file,
             time_left: Duration::ZERO,
             invocations: AtomicU64::new(0),
+            secrets: Mutex::new(all_secrets),
+            secrets_manager,
+            folder,
         };
+        world.write_secrets();
         world.restart();
         world
     }
@@ -374,6 +465,9 @@ pub(crate) struct World {
     secrets_file: PathBuf,
     time_left: Duration,
     invocations: AtomicU64,
+    secrets: Mutex<BTreeMap<String, Value>>,
+    secrets_manager: Option<String>,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -410,7 +504,10 @@ impl World {
         let micros = Arc::clone(&self.micros);
         let parts = Parts {
             http: http::client().unwrap(),
-            secrets: SecretsHome::File(self.secrets_file.clone()),
+            secrets: match &self.secrets_manager {
+                Some(url) => SecretsHome::SecretsManager(manager_at(url)),
+                None => SecretsHome::File(self.secrets_file.clone()),
+            },
             store: Arc::clone(&self.store),
             clock: Clock::new(move || Timestamp::from_micros(micros.load(Ordering::SeqCst))),
             retry: RetryPolicy {
@@ -421,6 +518,25 @@ impl World {
             salt: Salt::new([7; 32]),
         };
         Function::new(config, parts)
+    }
+
+    /// Puts a secret in place of the one of this id, or of none; `id@AWSPREVIOUS` is the one before.
+    pub(crate) fn put_secret(&self, id: &str, secret: Value) {
+        self.secrets.lock().unwrap().insert(id.to_owned(), secret);
+        self.write_secrets();
+    }
+
+    fn write_secrets(&self) {
+        let path = self.folder.path().join("secrets.json");
+        let text = json!(*self.secrets.lock().unwrap()).to_string();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Takes another instance that is configured with these sources.
+    pub(crate) fn configure(&mut self, sources: &str) {
+        let path = self.folder.path().join("sources.toml");
+        std::fs::write(&path, sources).unwrap();
+        self.reconfigure("SOURCES_FILE", &path.display().to_string());
     }
 
     /// Sets a variable and takes another instance.
@@ -435,6 +551,11 @@ impl World {
 
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
+    }
+
+    /// It is this moment now, be it before or after what was now.
+    pub(crate) fn travel(&self, to: Timestamp) {
+        self.micros.store(to.micros(), Ordering::SeqCst);
     }
 
     pub(crate) fn pass(&self, by: Duration) {
@@ -546,6 +667,16 @@ impl World {
         expected.sort_unstable();
         assert_eq!(self.holds(), expected);
     }
+}
+
+fn manager_at(url: &str) -> aws_sdk_secretsmanager::Client {
+    let aws = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+        .endpoint_url(url)
+        .build();
+    secrets_manager_client(&aws)
 }
 
 /// `"Group [Type]"` or `"Group [Type] < Parent [Type]"` as one of Calven's rows.

@@ -29,6 +29,13 @@ pub(crate) fn keep() {
     });
 }
 
+/// What was logged by now that has this text in it.
+pub(crate) fn lines_with(text: &str) -> Vec<String> {
+    let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
+    let lines = log.lines().filter(|line| line.contains(text));
+    lines.map(str::to_owned).collect()
+}
+
 struct Kept;
 
 impl io::Write for Kept {

@@ -8,20 +8,28 @@
 )]
 
 mod answers;
+mod bodies;
 mod built;
 mod calven;
 mod capillary;
 mod chaos;
 mod envelopes;
 mod events;
+mod handshakes;
 mod harness;
 mod logs;
 mod operators;
 mod order;
 mod outages;
+mod presets;
 mod processes;
+mod proofs;
 mod queue;
+mod recipe;
 mod refusals;
 mod safety;
+mod senders;
+mod thin_events;
 mod tidy;
+mod tryout;
 mod waiting;

@@ -1,8 +1,13 @@
-//! What operators do: seed, plan, approve, export, history, rollback.
+//! What operators do: seed, plan, approve, export, history, rollback, handshake.
 
+use calven_bridge::{
+    hierarchy::SourceName,
+    state::{HandshakeToken, State},
+    store::Swap,
+};
 use serde_json::{Value, json};
 
-use crate::harness::{World, held, remove, row_of, upsert};
+use crate::harness::{NOW, World, held, remove, row_of, upsert};
 
 /// Ten teams; seven of them are asked to go, which the guard holds.
 async fn with_a_held_plan() -> World {
@@ -361,4 +366,32 @@ async fn a_whole_hierarchy_may_go_once_it_is_approved() {
     approve(&world, &digest).await;
     world.assert_holds(&[]);
     assert_eq!(world.calven.rows(), Some(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_handshake_is_handed_out_once() {
+    let world = World::seeded(&["A [T]"]).await;
+    let loaded = world.store.load().await.unwrap().unwrap();
+    let mut state = State::decode(&loaded.bytes).unwrap();
+    let token = HandshakeToken::new("t0ken-of-a-handshake", world.now()).unwrap();
+    state.handshakes.insert(SourceName::new("gusto"), token);
+    let swap = world.store.swap(state.encode().unwrap(), Some(loaded.tag));
+    assert!(matches!(swap.await, Ok(Swap::Won(_))));
+    let (kind, message) = world.refused(json!({"action": "handshake"})).await;
+    assert_eq!(kind, "BadAction", "{message}");
+    let unknown = json!({"action": "handshake", "source": "gusto", "all": true});
+    let (_, message) = world.refused(unknown).await;
+    assert_eq!(message, "all is not a field of the action handshake");
+    let action = json!({"action": "handshake", "source": "gusto"});
+    let answer = world.action(action.clone()).await;
+    let expected =
+        json!({"source": "gusto", "verificationToken": "t0ken-of-a-handshake", "receivedAt": NOW});
+    assert_eq!(answer, expected);
+    let (kind, message) = world.refused(action).await;
+    assert_eq!(kind, "Refused");
+    assert!(
+        message.starts_with("no handshake of gusto is waiting: "),
+        "{message}"
+    );
+    assert_eq!(world.state().await.unwrap()["handshakes"], json!({}));
 }

@@ -21,7 +21,7 @@ pub(crate) fn record(world: &World, source: &str, body: &Value) -> Value {
     record_of(&queued.to_string())
 }
 
-fn record_of(text: &str) -> Value {
+pub(crate) fn record_of(text: &str) -> Value {
     let id = hex::encode(Sha256::digest(text));
     json!({"messageId": id, "receiptHandle": "h", "body": text, "eventSource": "aws:sqs",
         "attributes": {"ApproximateReceiveCount": "1"}, "messageAttributes": {}, "md5OfBody": "",

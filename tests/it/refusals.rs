@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, NOW, Request, Setup, World, upsert};
+use crate::harness::{Answer, NOW, Request, Setup, World, secrets, upsert};
 
 const ROW: &str = "Channel Marketing [Department] < Marketing [Division]";
 
@@ -33,6 +33,32 @@ async fn refused(world: &World, request: &Request, status: u64, title: &str) -> 
     );
     assert_eq!(world.everything().await, before, "{request:?}");
     answer
+}
+
+/// The cached secret may be older than the one that an operator has just filled.
+#[tokio::test]
+async fn a_posted_token_is_refused_as_soon_as_the_secret_has_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secrets.json");
+    let fill = |secret: Value| {
+        let mut known = secrets();
+        known.insert("hris/pay".to_owned(), secret);
+        std::fs::write(&file, json!(known).to_string()).unwrap();
+    };
+    fill(json!({}));
+    let sources = folder.path().join("sources.toml");
+    let pay = "[sources.pay]\npreset = \"gusto\"\nsecret_id = \"hris/pay\"\n";
+    std::fs::write(&sources, pay).unwrap();
+    let setup = Setup::default().secrets_file(&file);
+    let setup = setup.variable("SOURCES_FILE", sources.to_str().unwrap());
+    let world = setup.start().await;
+    let mut post = Request::new("POST", "/webhooks/pay");
+    post.body = br#"{"verification_token": "t1"}"#.to_vec();
+    assert_eq!(world.send(&post).await.status, 200);
+    fill(json!({"signingSecret": "t1"}));
+    world.pass(Duration::from_secs(6));
+    post.body = br#"{"verification_token": "t2"}"#.to_vec();
+    refused(&world, &post, 401, "Unauthorized").await;
 }
 
 #[tokio::test]

@@ -1,0 +1,101 @@
+//! Loading and saving the state, and what the end of a swap means.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Bridge, BridgeError, Deadlines, Progress, round::Round};
+use crate::{
+    state::{State, StateError},
+    store::{Swap, Tag},
+};
+
+/// How often a save that failed for passing causes is tried again within an invocation.
+const SAVE_RETRIES: u32 = 2;
+
+/// How often it was tried to save.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    rounds: u32,
+    failures: u32,
+}
+
+/// What came of saving.
+pub(super) enum Saved {
+    /// The swap was won.
+    Won,
+    /// Somebody else has saved meanwhile.
+    Lost,
+    /// It failed for passing causes, and may have landed.
+    Unknown,
+}
+
+impl Bridge {
+    /// Loads the state; a new one where there is none.
+    pub(super) async fn load(
+        &self,
+        deadlines: Deadlines,
+    ) -> Result<(State, Option<Tag>), BridgeError> {
+        let loaded = tokio::time::timeout_at(deadlines.end, self.store.load())
+            .await
+            .map_err(|_| BridgeError::TimeIsUp)??;
+        match loaded {
+            Some(loaded) => Ok((State::decode(&loaded.bytes)?, Some(loaded.tag))),
+            None => Ok((State::new(self.salt.clone()), None)),
+        }
+    }
+
+    /// Saves the round's state if nobody else has saved since it was loaded.
+    pub(super) async fn save_round(
+        &self,
+        round: &mut Round,
+        progress: &mut Progress,
+        deadlines: Deadlines,
+    ) -> Result<Saved, BridgeError> {
+        let tag = round.tag.take();
+        self.save(&round.state, tag, &mut progress.tries, deadlines)
+            .await
+    }
+
+    /// Saves a state if nobody else has saved since it was loaded.
+    pub(super) async fn save(
+        &self,
+        state: &State,
+        tag: Option<Tag>,
+        tries: &mut Tries,
+        deadlines: Deadlines,
+    ) -> Result<Saved, BridgeError> {
+        let bytes = state.encode().map_err(|_| StateError::Invalid)?;
+        let swap = self.store.swap(bytes, tag);
+        match tokio::time::timeout_at(deadlines.end, swap).await {
+            Ok(Ok(Swap::Won(_))) => Ok(Saved::Won),
+            Ok(Ok(Swap::Lost)) => Ok(Saved::Lost),
+            Ok(Err(error)) if error.is_transient() && tries.failures < SAVE_RETRIES => {
+                tracing::warn!(%error, "saving failed and is tried again");
+                tries.failures += 1;
+                Ok(Saved::Unknown)
+            }
+            Ok(Err(error)) => Err(BridgeError::Unsaved(error)),
+            Err(_) => Err(BridgeError::TimeIsUp),
+        }
+    }
+}
+
+impl Tries {
+    /// Between two rounds a moment of random length, so that instances stop meeting each other.
+    pub(super) async fn pause_before_another_round(
+        &mut self,
+        deadlines: Deadlines,
+    ) -> Result<(), BridgeError> {
+        if self.rounds > 0 {
+            let most = Duration::from_millis(10) * 2_u32.pow(self.rounds.min(6));
+            let pause = most.mul_f64(fastrand::f64());
+            if Instant::now() + pause >= deadlines.end {
+                return Err(BridgeError::TimeIsUp);
+            }
+            tokio::time::sleep(pause).await;
+        }
+        self.rounds += 1;
+        Ok(())
+    }
+}
