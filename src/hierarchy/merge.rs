@@ -137,6 +137,11 @@ impl Ledger {
             )
         });
         let at = occurred_at.filter(|at| !is_ahead(at)).unwrap_or(received);
+        // Of an older seed its names are remembered all the same: older claims on them no longer count.
+        let names_something_new = rows.rows().iter().any(|row| {
+            let times = self.seeded.get(&row.group);
+            times.is_none_or(|times| !times.contains(&at))
+        });
         let new = self.join_seed(Seed::new(at, rows.rows()));
         let statements = rows.rows().iter().map(|_| MergedStatement {
             source: SourceName::manual(),
@@ -145,7 +150,7 @@ impl Ledger {
             about: About::SeedRow,
         });
         Merged {
-            changed: new,
+            changed: new || names_something_new,
             warnings: warnings.into_iter().collect(),
             statements: statements.collect(),
         }

@@ -157,6 +157,22 @@ impl Story {
 }
 
 #[test]
+fn an_older_seed_that_comes_late_is_worth_saving_once() {
+    let row = Relationship {
+        group: group("Dept Sales"),
+        parent: None,
+    };
+    let older = SeedRows::new(vec![row]).unwrap();
+    let mut story = Story::new();
+    story.seed(20, &[("Dept Support", "-")]);
+    let known = story.ledger.clone();
+    let at = Timestamp::from_seconds(10);
+    assert!(story.ledger.merge_seed(&older, None, at).changed);
+    assert_ne!(story.ledger, known);
+    assert!(!story.ledger.merge_seed(&older, None, at).changed);
+}
+
+#[test]
 fn a_parent_that_nobody_stated_is_a_top_level_group() {
     let mut story = Story::new();
     story.says("hr", 1, vec![exists("Dept Sales", "Div Europe")]);
