@@ -2,7 +2,7 @@
 
     real_parts.py --logs LOGS_FOLDER
 
-moto stands in for Secrets Manager and S3, the sandbox for Calven and Capillary. The function runs under `cargo lambda
+moto stands in for Secrets Manager, S3 and SQS, the sandbox for Calven and Capillary. The function runs under `cargo lambda
 watch`, and, as SAM packed it, under Lambda's own Runtime Interface Emulator, which comes with SAM. After every call the
 rows that the strict stand-in for Calven holds are compared with the rows that should be there.
 
@@ -502,6 +502,131 @@ def story(function, sandbox, s3, state_key):
     check(f"{where}: the state in S3 has no secret in it", not [s for s in known if s in state], "it has")
 
 
+# ---------------------------------------------------------------- the story of a queue
+
+WEBHOOKS, BURST = 1000, 200
+POISONED = [
+    "not JSON", "{}", "[" * 100, '{"v": 2, "source": "hris"}',
+    json.dumps({"v": 1, "source": "nobody", "receivedAt": "2026-01-01T00:00:00Z", "headers": {}, "body": ""}),
+]
+
+
+def tens(entries):
+    """SQS's batches have at most ten."""
+    return (entries[at:at + 10] for at in range(0, len(entries), 10))
+
+
+class Queue:
+    """A queue in moto's SQS, and what Lambda's event source mapping does with it, played here."""
+
+    def __init__(self, sqs):
+        self.sqs = sqs
+        self.dead = sqs.create_queue(QueueName=f"{FUNCTION}-dead")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=self.dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5})
+        attributes = {"VisibilityTimeout": "300", "RedrivePolicy": redrive}
+        self.url = sqs.create_queue(QueueName=FUNCTION, Attributes=attributes)["QueueUrl"]
+
+    def received(self, url, most):
+        """Up to so many messages; SQS gives ten at a time."""
+        found = []
+        while len(found) < most:
+            more = self.sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=min(10, most - len(found)), WaitTimeSeconds=0,
+                MessageSystemAttributeNames=["All"],
+            ).get("Messages", [])
+            if not more:
+                break
+            found += more
+        return found
+
+    def drain(self, function, most=100):
+        """Batches until nothing is left: how many there were, and how many invocations failed."""
+        batches = failed = 0
+        while messages := self.received(self.url, most):
+            batches += 1
+            assert batches < 1000, "the queue does not become empty"
+            answer, error = function.invoke({"Records": [
+                record(message["Body"], message["MessageId"]) | {"receiptHandle": message["ReceiptHandle"]}
+                for message in messages
+            ]})
+            failed += bool(error)
+            again = {entry["itemIdentifier"] for entry in answer["batchItemFailures"]} if not error else None
+            done, left = [], []
+            for message in messages:
+                is_left = again is None or message["MessageId"] in again
+                (left if is_left else done).append({"Id": message["MessageId"], "ReceiptHandle": message["ReceiptHandle"]})
+            for ten in tens(done):
+                answer = self.sqs.delete_message_batch(QueueUrl=self.url, Entries=ten)
+                assert not answer.get("Failed"), answer
+            for ten in tens(left):
+                ten = [entry | {"VisibilityTimeout": 0} for entry in ten]
+                answer = self.sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=ten)
+                assert not answer.get("Failed"), answer
+        return batches, failed
+
+    def waiting(self):
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
+        return sum(int(number) for number in found.values())
+
+
+def queue_story(function, sandbox, queue):
+    where = "a queue"
+
+    def burst(teams):
+        """A webhook for each; how the ones were answered that were not acknowledged from the queue."""
+        others = []
+        for team in teams:
+            headers, body = signed(changes(upsert(team)))
+            got = function.http("POST", "/webhooks/hris", headers, body)
+            if (got[0], got[2].get("status")) != (202, "accepted"):
+                others.append((got[0], got[2]))
+        return others
+
+    rows = MARKETING | organizations()
+    answer, error = function.invoke({"action": "seed", "groupRelationships": as_rows(rows)})
+    check(f"{where}: seeded", not error and answer["status"] == "published", shown(answer or error))
+    puts = sandbox.puts()
+
+    # In bursts, since moto takes longer for each message the more there are.
+    teams = [(f"Crew {n}", "Team", "Channel Marketing", "Department") for n in range(WEBHOOKS)]
+    others, unsent, batches, failed = [], [], 0, 0
+    began = time.monotonic()
+    for at in range(0, WEBHOOKS, BURST):
+        before = sandbox.puts()
+        others += burst(teams[at:at + BURST])
+        unsent.append((queue.waiting(), sandbox.puts() - before))
+        more, lost = queue.drain(function)
+        batches, failed = batches + more, failed + lost
+    took = time.monotonic() - began
+    check(f"{where}: {WEBHOOKS} webhooks are acknowledged", not others, shown(others[:3]))
+    equal(f"{where}: they lay in it, and nothing was sent before", unsent, [(BURST, 0)] * (WEBHOOKS // BURST))
+    equal(f"{where}: no batch failed", failed, 0)
+    made = sandbox.puts() - puts
+    check(f"{where}: {made} PUTs for {batches} batches, at most 20 ({took:.1f} s in all)", 0 < made <= 20, f"{made} PUTs")
+    rows = rows | set(teams)
+    equal(f"{where}: Calven holds what all {WEBHOOKS} said", sandbox.rows(), rows)
+    equal(f"{where}: nothing is left in it", queue.waiting(), 0)
+    equal(f"{where}: the dead-letter queue is empty", queue.received(queue.dead, 10), [])
+
+    teams = {(f"Squad {n}", "Team", "Channel Marketing", "Department") for n in range(20)}
+    others = []
+    for n, team in enumerate(sorted(teams)):
+        if n % 4 == 0:  # five of them, spread among the good
+            queue.sqs.send_message(QueueUrl=queue.url, MessageBody=POISONED[n // 4])
+        others += burst([team])
+    check(f"{where}: what is sent among {len(POISONED)} poisoned is acknowledged", not others, shown(others))
+    puts = sandbox.puts()
+    _, failed = queue.drain(function)
+    equal(f"{where}: no invocation failed for the poisoned", failed, 0)
+    equal(f"{where}: what lay among them is one PUT", sandbox.puts(), puts + 1)
+    equal(f"{where}: Calven holds what they said", sandbox.rows(), rows | teams)
+    dead = [message["Body"] for message in queue.received(queue.dead, 100)]
+    equal(f"{where}: the dead-letter queue holds exactly the poisoned", sorted(dead), sorted(POISONED))
+    equal(f"{where}: nothing else is left", queue.waiting(), 0)
+
+
 def sandbox_secrets():
     return json.loads((SANDBOX / "secrets.json").read_text())
 
@@ -580,6 +705,13 @@ def main():
                 function = start(function_variables(sandbox, aws_port, state_key, calven_secret, sources))
                 with function.process:
                     story(function, sandbox, s3, state_key)
+
+        sandbox, queue = Sandbox(logs, "queue"), Queue(client("sqs", aws_port))
+        with sandbox.process:
+            variables = function_variables(sandbox, aws_port, "queue/state.json", "calven/api", sources)
+            function = Emulator(variables | {"QUEUE_URL": queue.url}, logs, package)
+            with function.process:
+                queue_story(function, sandbox, queue)
 
     print(f"{len(PASSED)} passed, {len(FAILED)} failed")
     sys.exit(1 if FAILED else 0)

@@ -295,6 +295,7 @@ impl Demo {
             http: http::client()?,
             secrets: SecretsHome::File(secrets_file),
             store: Arc::new(MemoryStore::default()),
+            queue: None,
             clock: Clock::new(move || Timestamp::from_seconds(seconds())),
             retry: RetryPolicy {
                 first: Duration::from_millis(20),

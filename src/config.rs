@@ -7,7 +7,9 @@ mod variables;
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use crate::{hierarchy::GroupType, http::BaseUrl, sources::config::Sources, store::StateUrl};
+use crate::{
+    hierarchy::GroupType, http::BaseUrl, queue::QueueUrl, sources::config::Sources, store::StateUrl,
+};
 
 pub use self::problems::{ConfigProblem, ConfigProblems};
 
@@ -37,7 +39,7 @@ pub struct Config {
     /// `SECRETS_MAX_AGE_SECONDS`: how long a secret is cached.
     pub secrets_max_age: Duration,
     /// `QUEUE_URL`: where webhooks are queued instead of published in the request.
-    pub queue_url: Option<String>,
+    pub queue_url: Option<QueueUrl>,
     /// `SEED_REQUIRED`: whether all is held before the first seed.
     pub seed_required: bool,
     /// What a plan may remove.
@@ -107,7 +109,7 @@ impl Config {
         let sources = read_sources(&mut vars, files);
         let secrets_file = vars.text("SECRETS_FILE").map(PathBuf::from);
         let secrets_max_age = vars.seconds_or("SECRETS_MAX_AGE_SECONDS", 300);
-        let queue_url = vars.url("QUEUE_URL").map(|url| url.as_str().to_owned());
+        let queue_url = vars.parsed("QUEUE_URL");
         let seed_required = vars.bool_or("SEED_REQUIRED", true);
         let guard_removed = GuardLimit {
             percent: vars.percent_or("GUARD_MAX_REMOVED_PERCENT", 20),

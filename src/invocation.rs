@@ -16,14 +16,14 @@ use lambda_runtime::{
     tower::{Service as _, ServiceExt as _},
 };
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use self::{kind::Invocation, log::log};
 use crate::{
     bridge::{Bridge, BridgeError, Change, Deadlines},
     hierarchy::Salt,
     operator::{ACTIONS, Action, Answer, BadAction, carry_out},
-    queue::{Batch, BatchResponse},
+    queue::{Batch, BatchResponse, Queue},
     retry::RetryPolicy,
     secrets::SecretsHome,
     store::{BoxFuture, StateStore},
@@ -43,9 +43,11 @@ pub struct Parts {
     pub secrets: SecretsHome,
     /// Where the state lies.
     pub store: Arc<dyn StateStore>,
+    /// Where webhooks are queued, where they are.
+    pub queue: Option<Queue>,
     /// The present time.
     pub clock: Clock,
-    /// How Calven and Capillary are retried.
+    /// How the remotes are retried.
     pub retry: RetryPolicy,
     /// The first state's salt, random; of no use where there is a state.
     pub salt: Salt,
@@ -187,9 +189,9 @@ impl Function {
                 .webhook()
                 .map_err(|fault| fault.to_string())
                 .and_then(|queued| {
-                    self.edge
-                        .queued(&queued)
-                        .map_err(|refusal| refusal.to_string())
+                    self.edge.queued(&queued).map_err(|refusal| {
+                        format!("{refusal} (of the request {})", queued.request_id)
+                    })
                 });
             match heard {
                 Ok(heard) => {
@@ -270,7 +272,10 @@ impl Function {
         let name = action.name();
         let deadlines = Deadlines::before(end);
         let proven = match action {
-            Action::Reconcile => self.edge.proven().await,
+            // Not to be known in time, it can wait for the next reconcile.
+            Action::Reconcile => timeout_at(deadlines.for_a_part(4), self.edge.proven())
+                .await
+                .unwrap_or_default(),
             Action::Seed { .. }
             | Action::Plan
             | Action::Approve(_)

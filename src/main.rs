@@ -15,6 +15,7 @@ use calven_bridge::{
     hierarchy::Salt,
     http,
     invocation::{Function, Parts},
+    queue::Queue,
     retry::RetryPolicy,
     secrets::{SecretsHome, secrets_manager_client},
     store,
@@ -45,13 +46,12 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 
 async fn function() -> Result<Function> {
     let config = Config::read(&variable, &files()?)?;
-    if config.queue_url.is_some() {
-        tracing::warn!(
-            "QUEUE_URL is set; this version does not use it and publishes in the request"
-        );
-    }
     let http = http::client().context("the HTTP client could not be made")?;
     let store = store::open(&config.state_url, &http, &variable, STORE_TIMEOUT)?;
+    let queue = match &config.queue_url {
+        Some(url) => Some(Queue::open(url, &http, &variable, Clock::new(now))?),
+        None => None,
+    };
     let secrets = match &config.secrets_file {
         Some(path) => SecretsHome::File(path.clone()),
         None => SecretsHome::SecretsManager(secrets_manager_client(
@@ -62,6 +62,7 @@ async fn function() -> Result<Function> {
         http,
         secrets,
         store,
+        queue,
         clock: Clock::new(now),
         retry: RetryPolicy::default(),
         salt: Salt::new(random()?),

@@ -1,7 +1,12 @@
-//! SQS records: webhooks that were verified and mapped before they were queued.
+//! The queue's messages: webhooks that were verified and mapped before they were queued.
 //!
 //! The queue is trusted (IAM guards it), so nothing is verified here; the time of receipt is the one
 //! at the HTTP edge. <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+//!
+//! A message holds no secret: of what came beside the body it has only what the source's mapping asks for.
+
+mod sqs;
+mod url;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +14,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::{
+    sqs::{LARGEST_MESSAGE_BYTES, Queue, QueueError},
+    url::{BadQueueUrl, QueueUrl},
+};
 use crate::{sources::given::Given, timestamp::Timestamp};
 
 /// The newest form of a queued webhook.
@@ -33,10 +42,12 @@ pub struct Record {
 }
 
 /// A queued webhook.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queued {
     /// Which source it is for.
     pub source: String,
+    /// The request that it came by, for the log.
+    pub request_id: String,
     /// When it came in at the HTTP edge.
     pub received: Timestamp,
     /// What it came with.
@@ -59,6 +70,42 @@ pub enum RecordFault {
     Time,
 }
 
+impl Queued {
+    /// The message, as [`Record::webhook`] reads it. It is plain ASCII: SQS refuses some other characters.
+    pub fn message(&self) -> String {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Raw<'a> {
+            v: u32,
+            source: &'a str,
+            request_id: &'a str,
+            received_at: String,
+            headers: &'a BTreeMap<String, String>,
+            #[serde(skip_serializing_if = "String::is_empty")]
+            query: String,
+            body: String,
+        }
+        let Self {
+            source,
+            request_id,
+            received,
+            given,
+            body,
+        } = self;
+        let raw = Raw {
+            v: VERSION,
+            source,
+            request_id,
+            received_at: received.to_string(),
+            headers: &given.headers,
+            query: given.query_text(),
+            body: STANDARD.encode(body),
+        };
+        // Writing JSON into memory does not fail.
+        serde_json::to_string(&raw).unwrap_or_default()
+    }
+}
+
 impl Record {
     /// Reads the queued webhook.
     ///
@@ -70,6 +117,8 @@ impl Record {
         struct Raw {
             v: u32,
             source: String,
+            #[serde(default)]
+            request_id: String,
             received_at: String,
             #[serde(default)]
             headers: BTreeMap<String, Value>,
@@ -97,6 +146,7 @@ impl Record {
             });
         Ok(Queued {
             source: raw.source,
+            request_id: raw.request_id,
             received,
             given: Given {
                 headers: headers.collect(),
@@ -131,5 +181,47 @@ impl BatchResponse {
     /// How many failed.
     pub fn failures(&self) -> usize {
         self.batch_item_failures.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queued() -> Queued {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        Queued {
+            source: "acme".to_owned(),
+            request_id: "r-1".to_owned(),
+            received: Timestamp::from_micros(1_795_341_600_123_456),
+            given: Given {
+                headers: [pair("content-type", "application/json")].into(),
+                query: [pair("kind", "a&b \u{fffe}"), pair("none", "")].into(),
+            },
+            body: b"{\"a\": \"\xff\"}".to_vec(),
+        }
+    }
+
+    fn read(message: String) -> Result<Queued, RecordFault> {
+        let record = Record {
+            message_id: "m".to_owned(),
+            body: message,
+        };
+        record.webhook()
+    }
+
+    #[test]
+    fn a_message_reads_back_as_it_was_written() {
+        let message = queued().message();
+        assert!(message.is_ascii(), "{message}");
+        assert_eq!(read(message), Ok(queued()));
+        let mut plain = queued();
+        plain.given.query.clear();
+        let message = plain.message();
+        assert_eq!(
+            message,
+            r#"{"v":1,"source":"acme","requestId":"r-1","receivedAt":"2026-11-22T10:00:00.123456Z","headers":{"content-type":"application/json"},"body":"eyJhIjogIv8ifQ=="}"#
+        );
+        assert_eq!(read(message), Ok(plain));
     }
 }

@@ -68,6 +68,30 @@ pub struct Report {
     pub plan: Option<PlanView>,
 }
 
+impl Report {
+    /// A webhook's that is in the queue. Nothing was looked up for it, so all its numbers are 0: in a burst each would cost a
+    /// load of the state, and the queue takes webhooks though the state is out of reach.
+    pub(crate) fn queued(source: String, event_id: Option<String>, warnings: Vec<String>) -> Self {
+        Self {
+            status: Status::Accepted,
+            reason: Some("it is queued, and published with the next batch".to_owned()),
+            source: Some(source),
+            event_id,
+            statements: StatementCounts::default(),
+            hierarchy: HierarchyCounts {
+                version: 0,
+                groups: 0,
+                changes: Counts::default(),
+            },
+            held: Vec::new(),
+            conflicts: Vec::new(),
+            warnings,
+            saved: None,
+            plan: None,
+        }
+    }
+}
+
 /// A plan, to be looked at and approved.
 #[derive(Clone, Debug, Serialize)]
 pub struct PlanView {

@@ -1,9 +1,10 @@
 //! HTTP in, HTTP out: the only module that knows status codes.
 //!
 //! Order of work: size (413), path and source (404), method (405), handshake where the source has one, proof over the
-//! raw bytes (401), parse (400), map (422), merge and publish. Nothing but a handshake is parsed before it is verified.
+//! raw bytes (401), parse (400), map (422), then queue, or merge and publish. Nothing but a handshake is parsed before it is verified.
 
 mod handshakes;
+mod queueing;
 mod response;
 mod verification;
 
@@ -13,16 +14,18 @@ use lambda_http::{
     Body, Request, Response,
     http::{HeaderMap, Method},
 };
+use tokio::time::timeout_at;
 
 pub use self::response::Refusal;
 use self::{
     handshakes::Greeting,
+    queueing::Webhook,
     response::{empty, greeted, health, refused, reported},
 };
 use crate::{
-    bridge::{Bridge, Change, Deadlines, ThinEvent},
+    bridge::{Bridge, BridgeError, Change, Deadlines, ThinEvent},
     hierarchy::{Delivery, SourceName},
-    queue::Queued,
+    queue::{Queue, Queued},
     report::Report,
     secrets::Secrets,
     sources::{
@@ -48,6 +51,8 @@ pub struct Edge {
     pub sources: Sources,
     /// Where their secrets are.
     pub secrets: Arc<Secrets>,
+    /// Where webhooks are queued; without it they are published in the request.
+    pub queue: Option<Queue>,
     /// The largest body that is taken.
     pub max_body_bytes: usize,
     /// The present time.
@@ -119,7 +124,7 @@ impl Edge {
             Ok(body) if body.len() > self.max_body_bytes => {
                 Err(Refusal::TooLarge(self.max_body_bytes))
             }
-            body => self.at(route, request, body, deadlines).await,
+            body => self.at(route, request, body, request_id, deadlines).await,
         };
         let (response, report) = match answered {
             Ok(Answer::Health) => (health(request_id), None),
@@ -148,6 +153,7 @@ impl Edge {
     pub fn queued(&self, queued: &Queued) -> Result<Heard, Refusal> {
         let Queued {
             source,
+            request_id: _,
             received,
             given,
             body,
@@ -174,6 +180,7 @@ impl Edge {
         route: Option<Route<'_>>,
         request: &Request,
         body: Result<&[u8], String>,
+        request_id: &str,
         deadlines: Deadlines,
     ) -> Result<Answer, Refusal> {
         let source = match route.ok_or(Refusal::NotFound)? {
@@ -188,15 +195,28 @@ impl Edge {
         let received = self.clock.now();
         let deadlines = patient(source, deadlines);
         let body = body.map_err(Refusal::Unreadable)?;
-        if let Some(greeting) = self.greeting(source, body, received, deadlines).await? {
+        let greeting = self.greeting(source, body, received, deadlines);
+        if let Some(greeting) = in_time(deadlines, greeting).await? {
             return Ok(Answer::Greeting(greeting));
         }
-        let verified = self.verify(source, &given.headers, body, received).await?;
+        let verified = self.verify(source, &given.headers, body, received);
+        let verified = in_time(deadlines, verified).await?;
+        let heard = heard(source, body, &given, &verified, received)?;
+        let webhook = Webhook {
+            source,
+            given: &given,
+            body,
+            received,
+            request_id,
+        };
+        if let Some(report) = self.enqueue(&webhook, &heard, deadlines).await {
+            return Ok(Answer::Report(Box::new(report)));
+        }
         let Heard {
             says,
             proven,
             warnings,
-        } = heard(source, body, &given, &verified, received)?;
+        } = heard;
         let (deliveries, rereads) = match says {
             Says::Statements(delivery) => (vec![delivery], Vec::new()),
             Says::ReadAgain(event) => (Vec::new(), vec![event]),
@@ -219,6 +239,16 @@ impl Edge {
         report.warnings.splice(..0, warnings);
         Ok(Answer::Report(Box::new(report)))
     }
+}
+
+/// Secrets have timeouts of their own, which may be longer than what is left.
+async fn in_time<T>(
+    deadlines: Deadlines,
+    work: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    timeout_at(deadlines.end, work)
+        .await
+        .unwrap_or(Err(Refusal::Bridge(BridgeError::TimeIsUp)))
 }
 
 /// What came beside the body: of a header or parameter that came twice, the first.

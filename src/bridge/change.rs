@@ -204,7 +204,7 @@ impl Deadlines {
     }
 
     /// The end of one of so many equal parts of the time for publishing.
-    pub(super) fn for_a_part(self, parts: u32) -> Instant {
+    pub(crate) fn for_a_part(self, parts: u32) -> Instant {
         let now = Instant::now();
         now + self.publish.saturating_duration_since(now) / parts
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Bridge, Change, Deadlines};
 use crate::{
@@ -41,7 +41,14 @@ impl Bridge {
         else {
             return Ok(None);
         };
-        let mut failed = self.capillary_failed.lock().await;
+        let Ok(mut failed) =
+            timeout_at(deadlines.for_a_part(2), self.capillary_failed.lock()).await
+        else {
+            return Err(
+                "capillary: others were still reading it; its last known organisations stand"
+                    .to_owned(),
+            );
+        };
         let until = match change {
             // Half: the PUT that a reconcile owes is made though Capillary does not answer.
             Change::Reconcile { .. } => deadlines.for_a_part(2),

@@ -112,7 +112,7 @@ fn every_variable_is_heeded() {
     assert_eq!(config.secrets_file, Some("secrets.json".into()));
     assert_eq!(config.secrets_max_age, Duration::from_secs(60));
     let queue = "https://sqs.eu-central-1.amazonaws.com/123456789012/q";
-    assert_eq!(config.queue_url.as_deref(), Some(queue));
+    assert_eq!(config.queue_url.unwrap().as_str(), queue);
     assert!(!config.seed_required && config.dry_run);
     let removed = GuardLimit {
         percent: 0,

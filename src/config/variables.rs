@@ -52,6 +52,18 @@ impl<'a> Variables<'a> {
         self.parse_url(name, &value)
     }
 
+    /// Anything else, where it is given and is good.
+    pub(super) fn parsed<T>(&mut self, name: &'static str) -> Option<T>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        let value = self.text(name)?;
+        value
+            .parse()
+            .map_err(|error| self.problem(name, error))
+            .ok()
+    }
+
     pub(super) fn url_or(&mut self, name: &'static str, default: &str) -> Option<BaseUrl> {
         let value = self.text(name).unwrap_or_else(|| default.to_owned());
         self.parse_url(name, &value)

@@ -24,6 +24,7 @@ impl Function {
             http,
             secrets,
             store,
+            queue,
             clock,
             retry,
             salt,
@@ -97,6 +98,10 @@ impl Function {
             bridge: Arc::clone(&bridge),
             sources: config.sources,
             secrets,
+            // A dry run answers with the plan, and leaves nothing behind.
+            queue: queue
+                .filter(|_| !config.dry_run)
+                .map(|queue| queue.with_retry_policy(retry)),
             max_body_bytes: config.max_body_bytes,
             clock: clock.clone(),
         });

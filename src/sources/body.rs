@@ -6,10 +6,12 @@ use serde_json_path::JsonPath;
 use super::{
     fault::BodyFault,
     form,
-    given::Given,
+    given::{Asked, Given},
     place::{json_path, wanted},
     reader::{KeyPath, Reader},
 };
+
+const CONTENT_TYPE: &str = "content-type";
 
 /// How a source's bodies are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,11 @@ impl BodyForm {
             encoding,
             envelope: envelope.map(|path| (key, path)),
         }
+    }
+
+    /// Notes what it asks for of what comes beside the body: the content type, by which it is known in any case.
+    pub(super) fn asks(&self, asked: &mut Asked) {
+        asked.headers.insert(CONTENT_TYPE.to_owned());
     }
 
     /// The body as JSON, out of its envelope.
@@ -108,7 +115,7 @@ enum Declared {
 
 impl Declared {
     fn by(given: &Given) -> Self {
-        let header = given.headers.get("content-type");
+        let header = given.headers.get(CONTENT_TYPE);
         let media_type = header.and_then(|header| header.split(';').next());
         match media_type
             .map(|text| text.trim().to_ascii_lowercase())

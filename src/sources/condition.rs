@@ -4,6 +4,7 @@ use toml::Value;
 
 use super::{
     field::scalar,
+    given::Asked,
     place::{Here, Place, text},
     reader::{KeyPath, Reader},
 };
@@ -55,6 +56,12 @@ impl Condition {
             condition.finish();
         }
         conditions
+    }
+
+    /// Notes what it asks for of what comes beside the body.
+    pub(super) fn asks(&self, asked: &mut Asked) {
+        let Self { at, wants: _ } = self;
+        at.asks(asked);
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {

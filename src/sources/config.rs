@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use toml::{Table, Value};
 
 use super::{
+    given::{Asked, Given},
     handshake::Handshake,
     mapping::Mapping,
     presets,
@@ -24,6 +25,9 @@ const DEPTH: usize = 2;
 
 /// Names that mean a source of the bridge's own.
 const RESERVED: [&str; 2] = ["manual", "capillary"];
+
+/// Headers that hold secrets, whoever sends them.
+const SECRETS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
 
 /// Reads a configured source's name: the last segment of its address, letter case kept.
 ///
@@ -113,6 +117,17 @@ impl Source {
             Rereading::Lacking { keys: _, snapshot } => snapshot.as_deref(),
             Rereading::Ready(api) => Some(&api.snapshot),
         }
+    }
+
+    /// What must be kept of what came beside a webhook, for it to be mapped again later. None where that holds a secret:
+    /// such a webhook is not to lie anywhere.
+    pub fn to_keep(&self, given: &Given) -> Option<Given> {
+        let mut asked = Asked::default();
+        self.proof.asks(&mut asked);
+        self.mapping.asks(&mut asked);
+        let is_secret =
+            |name: &String| SECRETS.contains(&name.as_str()) || name == self.proof.secret_header();
+        (!asked.headers.iter().any(is_secret)).then(|| given.only(&asked))
     }
 
     /// Whose a key is: this file's, or the preset's.
@@ -361,6 +376,61 @@ mod tests {
         assert_eq!(sources.capillary.priority, 5);
         assert_eq!(sources.capillary.group_types["STORE"].as_str(), "Store");
         assert!(!sources.by_name.contains_key("people-2"));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_webhook_is_what_any_key_asks_for() {
+        let text = r#"
+            [sources.x]
+            secret_id = "x"
+            proof = "signature"
+            event_id = ["$.id", "header:H1"]
+            events.type = "header:H2"
+            events.meaning = { "*" = "say" }
+            events.when = { "*" = [{ at = "query:Q1" }] }
+            [sources.x.signature]
+            header = "X-Signature"
+            hash = "sha256"
+            encoding = "hex"
+            signed = "{id}.{timestamp}.{body}"
+            key = "utf-8"
+            id_header = "H3"
+            timestamp_header = "H4"
+            [sources.x.groups.a]
+            key = { from = ["$.key", "header:H5"] }
+            name = "header:H6"
+            type = "query:Q2"
+            parent_key = "header:H7"
+            parent_name = "header:H8"
+            parent_type = "header:H9"
+            time = "header:H10"
+            when = [{ at = "header:H11" }]
+            removed = [{ at = "header:H12" }]
+            members = { at = "$.members", key = "header:H13" }
+            [sources.x.persons.b]
+            id = "header:H14"
+            time = "header:H15"
+            chain = [{ name = "header:H16", type = "header:H17" }]
+        "#;
+        let sources = Sources::parse(text).unwrap();
+        let source = sources.by_name.get("x").unwrap();
+        let numbered = |start: &str, count: usize| {
+            let names = (1..=count).map(|n| format!("{start}{n}"));
+            names.map(|name| (name, "v".to_owned())).collect()
+        };
+        let mut given = Given {
+            headers: numbered("h", 17),
+            query: numbered("Q", 2),
+        };
+        given
+            .headers
+            .insert("content-type".to_owned(), "v".to_owned());
+        let expected = given.clone();
+        for name in ["x-signature", "authorization", "cookie", "x-other"] {
+            given.headers.insert(name.to_owned(), "v".to_owned());
+        }
+        given.query.insert("token".to_owned(), "v".to_owned());
+        assert_eq!(source.to_keep(&given), Some(expected));
     }
 
     #[test]

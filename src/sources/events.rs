@@ -4,6 +4,7 @@ use super::{
     condition::Condition,
     fault::BodyFault,
     field::Field,
+    given::Asked,
     place::Here,
     reader::{KeyPath, Reader},
 };
@@ -110,6 +111,19 @@ impl Events {
             when,
             key,
         })
+    }
+
+    /// Notes what they ask for of what comes beside the body.
+    pub(super) fn asks(&self, asked: &mut Asked) {
+        let Self {
+            event_type,
+            meanings: _,
+            when,
+            key: _,
+        } = self;
+        event_type.iter().for_each(|field| field.asks(asked));
+        let conditions = when.iter().flat_map(|(_, conditions)| conditions);
+        conditions.for_each(|condition| condition.asks(asked));
     }
 
     /// Where the meanings that want a mapping stand, by word.

@@ -6,6 +6,7 @@ use toml::Value;
 
 use super::{
     fault::BodyFault,
+    given::Asked,
     place::{Here, Place, Spot, shown, text},
     reader::{KeyPath, Reader},
 };
@@ -119,6 +120,11 @@ impl Field {
             (None, None) => BodyFault::new(shown(here.at), "has no value"),
         };
         fault.by(&self.key)
+    }
+
+    /// Notes what it asks for of what comes beside the body.
+    pub(super) fn asks(&self, asked: &mut Asked) {
+        self.places().for_each(|place| place.asks(asked));
     }
 
     /// Whether one of its places is in a record, rather than beside it.

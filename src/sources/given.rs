@@ -1,6 +1,9 @@
 //! What came beside a webhook's body.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// Headers and query of a request.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -11,7 +14,36 @@ pub struct Given {
     pub query: BTreeMap<String, String>,
 }
 
+/// What of it is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// These headers, by their names in lower case.
+    pub headers: BTreeSet<String>,
+    /// These parameters.
+    pub query: BTreeSet<String>,
+}
+
 impl Given {
+    /// What of it was asked for.
+    #[must_use]
+    pub fn only(&self, asked: &Asked) -> Self {
+        let of = |all: &BTreeMap<String, String>, names: &BTreeSet<String>| {
+            let asked = all.iter().filter(|(name, _)| names.contains(*name));
+            asked.map(|(n, v)| (n.clone(), v.clone())).collect()
+        };
+        Self {
+            headers: of(&self.headers, &asked.headers),
+            query: of(&self.query, &asked.query),
+        }
+    }
+
+    /// The query, as [`Self::query_of`] reads it.
+    pub fn query_text(&self) -> String {
+        form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.query)
+            .finish()
+    }
+
     /// The parameters of an address' query, decoded; of one that comes twice the first.
     pub fn query_of(text: &str) -> BTreeMap<String, String> {
         let mut query = BTreeMap::new();

@@ -8,7 +8,7 @@ use super::{
     fault::BodyFault,
     field::Field,
     generic::{self, GenericBody},
-    given::Given,
+    given::{Asked, Given},
     place::{Here, Spot},
     reader::Reader,
     rules::{Outcome, Rules},
@@ -144,6 +144,25 @@ impl Mapping {
             statements,
             warnings,
         })
+    }
+
+    /// Notes what it asks for of what comes beside the body.
+    pub(super) fn asks(&self, asked: &mut Asked) {
+        let Self {
+            form,
+            offset: _,
+            event_id,
+            events,
+            records,
+            otherwise: _,
+        } = self;
+        form.asks(asked);
+        event_id.iter().for_each(|field| field.asks(asked));
+        events.iter().for_each(|events| events.asks(asked));
+        match records {
+            Records::Contract => {}
+            Records::Rules(rules) => rules.asks(asked),
+        }
     }
 
     fn by_contract(&self, here: Here<'_>) -> Result<Said, MapFault> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json_path::{JsonPath, PathElement};
 
 use super::{
-    given::Given,
+    given::{Asked, Given},
     reader::{KeyPath, Reader},
 };
 
@@ -208,6 +208,19 @@ impl Place {
                 .into_iter()
                 .collect(),
             Self::Query(name) => here.given.query.get(name).map(beside).into_iter().collect(),
+        }
+    }
+
+    /// Notes what it asks for of what comes beside the body.
+    pub(super) fn asks(&self, asked: &mut Asked) {
+        match self {
+            Self::Record(_) | Self::Body(_) => {}
+            Self::Header(name) => {
+                asked.headers.insert(name.clone());
+            }
+            Self::Query(name) => {
+                asked.query.insert(name.clone());
+            }
         }
     }
 

@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq as _;
 
 pub use self::explain::Explanation;
 use super::{
+    given::Asked,
     reader::Reader,
     scheme::{BASE64, Scheme, SignatureFault, given, header_name},
 };
@@ -245,6 +246,24 @@ impl Proof {
         Verified {
             id: id.and_then(|name| given(headers, name)).map(str::to_owned),
             signed_at,
+        }
+    }
+
+    /// Notes what [`Self::claimed`] asks for.
+    pub(super) fn asks(&self, asked: &mut Asked) {
+        if let Self::Signature(scheme) = self {
+            let time = scheme.timestamp.as_ref().map(|time| &time.header);
+            let names = time.into_iter().chain(&scheme.id_header);
+            asked.headers.extend(names.cloned());
+        }
+    }
+
+    /// The header that proves the sender, or could be used to.
+    pub(super) fn secret_header(&self) -> &str {
+        match self {
+            Self::Signature(scheme) => &scheme.header,
+            Self::Bearer | Self::Basic => AUTHORIZATION,
+            Self::Header(name) => name,
         }
     }
 

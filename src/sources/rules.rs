@@ -15,7 +15,7 @@ use super::{
     condition::Condition,
     fault::{BodyFault, Faults},
     field::Field,
-    given::Given,
+    given::{Asked, Given},
     place::{Here, json_path, records, shown},
     reader::{KeyPath, Reader},
     times,
@@ -66,6 +66,13 @@ impl Rules {
     /// Whether there are rules for persons.
     pub fn has_persons(&self) -> bool {
         !self.persons.is_empty()
+    }
+
+    /// Notes what they ask for of what comes beside the body.
+    pub(super) fn asks(&self, asked: &mut Asked) {
+        let Self { groups, persons } = self;
+        groups.iter().for_each(|rule| rule.asks(asked));
+        persons.iter().for_each(|rule| rule.asks(asked));
     }
 
     /// What the records of a body say; that they are gone, where they were `removed`. Times without a zone are at `offset`;
@@ -214,6 +221,19 @@ impl Records {
             time: Field::read(reader, "time"),
             removed: Condition::read_all(reader, "removed"),
         }
+    }
+
+    fn asks(&self, asked: &mut Asked) {
+        let Self {
+            key: _,
+            at: _,
+            when,
+            time,
+            removed,
+        } = self;
+        let conditions = when.iter().chain(removed);
+        conditions.for_each(|condition| condition.asks(asked));
+        time.iter().for_each(|field| field.asks(asked));
     }
 
     fn time(

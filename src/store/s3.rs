@@ -10,52 +10,15 @@
 use std::{error::Error as StdError, fmt, time::Duration};
 
 use object_store::{
-    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
-    UpdateVersion,
-    aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut},
-    client::{HttpClient, HttpConnector, HttpError},
+    BackoffConfig, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig, UpdateVersion,
+    aws::{AmazonS3, AmazonS3ConfigKey, S3ConditionalPut},
+    client::HttpError,
     path::Path,
 };
 
-use crate::http::BaseUrl;
+use crate::aws;
 
 use super::{BoxFuture, Loaded, S3Location, StateStore, StoreError, Swap, Tag};
-
-/// AWS's variables that say where S3 is and who asks, and what `object_store` calls them.
-///
-/// Not every `AWS_*` variable that `object_store` knows: some of its own would switch off what the
-/// swap stands on. It reads no profiles (`AWS_PROFILE`, `~/.aws`).
-const VARIABLES: [(&str, AmazonS3ConfigKey); 14] = [
-    ("AWS_ACCESS_KEY_ID", AmazonS3ConfigKey::AccessKeyId),
-    ("AWS_SECRET_ACCESS_KEY", AmazonS3ConfigKey::SecretAccessKey),
-    ("AWS_SESSION_TOKEN", AmazonS3ConfigKey::Token),
-    ("AWS_REGION", AmazonS3ConfigKey::Region),
-    ("AWS_DEFAULT_REGION", AmazonS3ConfigKey::DefaultRegion),
-    (ENDPOINT, AmazonS3ConfigKey::Endpoint),
-    (S3_ENDPOINT, AmazonS3ConfigKey::S3Endpoint),
-    ("AWS_ENDPOINT_URL_STS", AmazonS3ConfigKey::StsEndpoint),
-    (
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        AmazonS3ConfigKey::WebIdentityTokenFile,
-    ),
-    ("AWS_ROLE_ARN", AmazonS3ConfigKey::RoleArn),
-    ("AWS_ROLE_SESSION_NAME", AmazonS3ConfigKey::RoleSessionName),
-    (
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
-    ),
-    (
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        AmazonS3ConfigKey::ContainerCredentialsFullUri,
-    ),
-    (
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-        AmazonS3ConfigKey::ContainerAuthorizationTokenFile,
-    ),
-];
-
-const ENDPOINT: &str = "AWS_ENDPOINT_URL";
-const S3_ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
 
 /// No new attempt is begun later than this after the first, whatever the call's timeout.
 const LONGEST_RETRYING: Duration = Duration::from_secs(3);
@@ -77,7 +40,7 @@ impl S3Store {
     pub fn new(
         location: &S3Location,
         http: &reqwest::Client,
-        aws: &dyn Fn(&str) -> Option<String>,
+        variables: aws::Variables<'_>,
         timeout: Duration,
     ) -> Result<Self, StoreError> {
         let home = location.to_string();
@@ -85,15 +48,7 @@ impl S3Store {
             home: home.clone(),
             reason,
         };
-        let mut builder = AmazonS3Builder::new();
-        for (name, key) in VARIABLES {
-            if let Some(value) = aws(name).filter(|value| !value.is_empty()) {
-                if name == ENDPOINT || name == S3_ENDPOINT {
-                    BaseUrl::parse(&value).map_err(|error| unusable(format!("{name} {error}")))?;
-                }
-                builder = builder.with_config(key, value);
-            }
-        }
+        let builder = aws::s3(http, variables).map_err(unusable)?;
         if builder
             .get_config_value(&AmazonS3ConfigKey::Region)
             .is_none()
@@ -103,8 +58,6 @@ impl S3Store {
         let s3 = builder
             .with_bucket_name(location.bucket())
             .with_conditional_put(S3ConditionalPut::ETagMatch)
-            .with_http_connector(Shared(http.clone()))
-            .with_allow_http(true) // The endpoint was checked above; the connector ignores this anyway.
             .with_retry(RetryConfig {
                 backoff: BackoffConfig {
                     init_backoff: Duration::from_millis(50),
@@ -271,16 +224,5 @@ impl StateStore for S3Store {
         expected: Option<Tag>,
     ) -> BoxFuture<'_, Result<Swap, StoreError>> {
         Box::pin(self.bounded(self.put(bytes, expected)))
-    }
-}
-
-/// Gives `object_store` the client that is here already: parsing the trust store a second time would
-/// double the cold start.
-#[derive(Debug)]
-struct Shared(reqwest::Client);
-
-impl HttpConnector for Shared {
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.0.clone()))
     }
 }

@@ -2,13 +2,17 @@
 
 use std::{
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use calven_bridge::timestamp::Timestamp;
 use serde_json::{Value, json};
 use stand_ins::{
-    calven::CalvenStandIn, lambda_runtime::Invoked, s3::S3, secrets_manager::SecretsManager,
+    calven::CalvenStandIn,
+    lambda_runtime::Invoked,
+    s3::S3,
+    secrets_manager::{self, SecretsManager},
+    sqs::{self, Sqs},
 };
 
 use crate::{
@@ -225,4 +229,68 @@ async fn four_processes_on_one_file_lose_nothing_that_was_acknowledged() {
             assert!(!log.contains("sandbox-basic-secret"), "{log}");
         }
     }
+}
+
+#[tokio::test]
+async fn it_queues_what_comes_in_and_publishes_what_the_queue_hands_over() {
+    let calven = calven("calven/api").await;
+    let sqs = Sqs::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let secrets_file = root().join("examples/sandbox/secrets.json");
+    let (url, service) = (calven.url(), sqs.url());
+    let variables = [
+        ("CALVEN_BASE_URL", url.as_str()),
+        ("CALVEN_SECRET_ID", "calven/api"),
+        ("SECRETS_FILE", secrets_file.to_str().unwrap()),
+        ("STATE_URL", "file:state.json"),
+        ("SEED_REQUIRED", "false"),
+        (
+            "QUEUE_URL",
+            "https://sqs.us-east-1.amazonaws.com/123456789012/calven-bridge",
+        ),
+        ("AWS_ENDPOINT_URL_SQS", service.as_str()),
+        ("AWS_LAMBDA_LOG_LEVEL", "DEBUG"),
+    ];
+    let process = Process::start(folder.path(), &variables).await;
+    for number in 0..3 {
+        let row = format!("Team {number} [Team]");
+        let body = json!({"id": format!("evt_{number}"), "changes": [upsert(&row)]});
+        let taken = answer(process.invoke(webhook(&body)).await);
+        assert_eq!(taken.word(), (202, "accepted"), "{}", taken.body);
+    }
+    assert_eq!(calven.puts().len(), 0);
+    let batch = sqs.deliver(10).unwrap();
+    sqs.answered(Some(&report(process.invoke(batch).await)));
+    assert_eq!((calven.puts().len(), calven.rows().unwrap().len()), (1, 3));
+    assert_eq!((sqs.messages().len(), sqs.dead().len()), (0, 0));
+    let log = process.end().await;
+    for text in [sqs::SECRET_ACCESS_KEY, "AWS4-HMAC", "Team 1"] {
+        assert!(!log.contains(text), "{text} is in the log");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_does_not_come_is_given_up_before_lambda_s_deadline() {
+    let calven = calven("calven/api").await;
+    let manager = SecretsManager::start().await;
+    manager.fail_stage("AWSCURRENT", secrets_manager::Fault::Hang);
+    let folder = tempfile::tempdir().unwrap();
+    let (url, service) = (calven.url(), manager.url());
+    let variables = [
+        ("CALVEN_BASE_URL", url.as_str()),
+        ("CALVEN_SECRET_ID", "calven/api"),
+        ("STATE_URL", "file:state.json"),
+        ("AWS_ENDPOINT_URL", service.as_str()),
+    ];
+    let process = Process::start(folder.path(), &variables).await;
+    let health = Request::new("GET", "/health").v2("$default");
+    assert_eq!(answer(process.invoke(health).await).status, 200);
+    let body = json!({"id": "evt_1", "changes": [upsert("A [T]")]});
+    // Less than the five seconds that a secret may take of itself.
+    let invoked = process
+        .runtime
+        .invoke(webhook(&body), Duration::from_secs(4));
+    let given_up = answer(invoked.await);
+    assert_eq!(given_up.status, 503, "{}", given_up.body);
+    assert!(process.end().await.contains("the time was up"));
 }

@@ -18,6 +18,7 @@ use calven_bridge::{
     hierarchy::Salt,
     http,
     invocation::{Failure, Function, Parts},
+    queue::Queue,
     retry::RetryPolicy,
     secrets::{SecretsHome, secrets_manager_client},
     store::{MemoryStore, StateStore},
@@ -500,16 +501,22 @@ impl World {
             beside_binary: None,
             working_dir: root().to_owned(),
         };
-        let config = Config::read(&|name| self.variables.get(name).cloned(), &files).unwrap();
+        let variable = |name: &str| self.variables.get(name).cloned();
+        let config = Config::read(&variable, &files).unwrap();
         let micros = Arc::clone(&self.micros);
+        let clock = Clock::new(move || Timestamp::from_micros(micros.load(Ordering::SeqCst)));
+        let http = http::client().unwrap();
+        let queue = config.queue_url.as_ref();
+        let queue = queue.map(|url| Queue::open(url, &http, &variable, clock.clone()).unwrap());
         let parts = Parts {
-            http: http::client().unwrap(),
+            http,
             secrets: match &self.secrets_manager {
                 Some(url) => SecretsHome::SecretsManager(manager_at(url)),
                 None => SecretsHome::File(self.secrets_file.clone()),
             },
             store: Arc::clone(&self.store),
-            clock: Clock::new(move || Timestamp::from_micros(micros.load(Ordering::SeqCst))),
+            queue,
+            clock,
             retry: RetryPolicy {
                 first: Duration::from_millis(1),
                 cap: Duration::from_millis(1),

@@ -25,6 +25,7 @@ mod presets;
 mod processes;
 mod proofs;
 mod queue;
+mod queueing;
 mod recipe;
 mod refusals;
 mod safety;

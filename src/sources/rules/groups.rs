@@ -11,6 +11,7 @@ use crate::{
     hierarchy::{GroupRef, Parent, Scope, Statement},
     sources::{
         fault::Faults,
+        given::Asked,
         place::{Here, records, select},
         reader::Reader,
     },
@@ -55,6 +56,28 @@ impl GroupRule {
             no_parent: no_parent.unwrap_or(&Parent::NotSaid).clone(),
             members,
         })
+    }
+
+    pub(super) fn asks(&self, asked: &mut Asked) {
+        let Self {
+            records,
+            group,
+            parent,
+            no_parent: _,
+            members,
+        } = self;
+        records.asks(asked);
+        group.asks(asked);
+        parent.iter().for_each(|parent| parent.asks(asked));
+        if let Some(Members {
+            at: _,
+            member,
+            complete: _,
+            each_has: _,
+        }) = members
+        {
+            member.asks(asked);
+        }
     }
 
     pub(super) fn says(

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     hierarchy::{GroupRef, PersonId, PersonSays, Statement},
-    sources::{fault::Faults, field::Field, place::Here, reader::Reader},
+    sources::{fault::Faults, field::Field, given::Asked, place::Here, reader::Reader},
 };
 
 /// A rule for persons.
@@ -32,6 +32,13 @@ impl PersonRule {
             id: id?,
             chain,
         })
+    }
+
+    pub(super) fn asks(&self, asked: &mut Asked) {
+        let Self { records, id, chain } = self;
+        records.asks(asked);
+        id.asks(asked);
+        chain.iter().for_each(|level| level.asks(asked));
     }
 
     pub(super) fn says(

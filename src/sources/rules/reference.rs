@@ -5,6 +5,7 @@ use crate::{
     sources::{
         fault::{BodyFault, Faults},
         field::Field,
+        given::Asked,
         place::Here,
         reader::Reader,
     },
@@ -98,6 +99,15 @@ impl Reference {
     pub(super) fn naming(&self) -> impl Iterator<Item = &Field> {
         let name = self.named().map(|named| &named.name);
         name.into_iter().chain(self.key())
+    }
+
+    /// Notes what it asks for of what comes beside the body.
+    pub(super) fn asks(&self, asked: &mut Asked) {
+        self.key().into_iter().for_each(|key| key.asks(asked));
+        if let Some(NameAndType { name, group_type }) = self.named() {
+            name.asks(asked);
+            group_type.asks(asked);
+        }
     }
 
     /// The group, if the record names one; a name without a type is a fault.
