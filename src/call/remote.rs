@@ -16,20 +16,24 @@ pub(crate) trait Remote {
     type Answer;
 
     /// The request for a token; `None` where the credential is sent as it is. The error says why the
-    /// credential is of no use.
+    /// credential is of no use. Without one of its own a remote has no tokens.
     fn token_request(
         &self,
-        credential: &Self::Credential,
-        now: Timestamp,
-    ) -> Result<Option<RequestBuilder>, &'static str>;
+        _credential: &Self::Credential,
+        _now: Timestamp,
+    ) -> Result<Option<RequestBuilder>, &'static str> {
+        Ok(None)
+    }
 
     /// Reads the answer to [`token_request`](Self::token_request).
     fn read_token(
         &self,
-        credential: &Self::Credential,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Result<Fetched, BadTokenAnswer>;
+        _credential: &Self::Credential,
+        _body: &[u8],
+        _now: Timestamp,
+    ) -> Result<Fetched, BadTokenAnswer> {
+        Err(BadTokenAnswer::Garbage)
+    }
 
     /// The request proper.
     fn request(

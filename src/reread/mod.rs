@@ -19,14 +19,13 @@ use tokio::time::Instant;
 pub use self::credential::ApiCredential;
 use self::reading::{GivenUp, Next, Reading};
 use crate::{
-    call::{BadTokenAnswer, CallError, Caller, Fault, Remote, Step, body_fault},
+    call::{CallError, Caller, Fault, Remote, Step, body_fault},
     hierarchy::{SourceName, Stated},
     http::{BaseUrl, read_body},
     retry::RetryPolicy,
     secrets::Secrets,
     sources::snapshot::{PageFault, Question, Snapshot},
     timestamp::{Clock, Timestamp},
-    token::Fetched,
 };
 
 /// What one page may have; whatever is larger is not what we asked for.
@@ -207,23 +206,6 @@ struct Answered {
 impl Remote for PageQuestion<'_> {
     type Credential = ApiCredential;
     type Answer = Answered;
-
-    fn token_request(
-        &self,
-        _credential: &ApiCredential,
-        _now: Timestamp,
-    ) -> Result<Option<RequestBuilder>, &'static str> {
-        Ok(None)
-    }
-
-    fn read_token(
-        &self,
-        _credential: &ApiCredential,
-        _body: &[u8],
-        _now: Timestamp,
-    ) -> Result<Fetched, BadTokenAnswer> {
-        Err(BadTokenAnswer::Garbage)
-    }
 
     fn request(&self, credential: &ApiCredential, _token: Option<&SecretString>) -> RequestBuilder {
         let Rereader {
