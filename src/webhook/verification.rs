@@ -44,12 +44,17 @@ impl Edge {
         let (true, Some(current)) = (may_be_mended, held.first()) else {
             return Err(wanting(refusal, source));
         };
-        let renewed = self.secrets.renewed(id, current).await;
-        if renewed.is_ok_and(|renewed| renewed.version() != current.version()) {
-            let held = self.secrets.verifying(id).await?;
-            return try_these(&held).map_err(|refusal| wanting(refusal, source));
+        match self.secrets.renewed(id, current).await {
+            Ok(renewed) if renewed.version() != current.version() => {
+                let held = self.secrets.verifying(id).await?;
+                try_these(&held).map_err(|refusal| wanting(refusal, source))
+            }
+            // Whether a newer secret would fit cannot be told now, and some senders never send again what was refused.
+            Err(error @ SecretsError::Unavailable { .. }) => Err(Refusal::Secret(error)),
+            Ok(_) | Err(SecretsError::Missing { .. } | SecretsError::Unusable { .. }) => {
+                Err(wanting(refusal, source))
+            }
         }
-        Err(wanting(refusal, source))
     }
 }
 

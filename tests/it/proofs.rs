@@ -9,6 +9,7 @@ use calven_bridge::{
     timestamp::Timestamp,
 };
 use serde_json::{Value, json};
+use stand_ins::secrets_manager::{Fault, SecretsManager};
 
 use crate::{
     harness::{Answer, Request, Setup, World, read, root, upsert},
@@ -368,4 +369,42 @@ async fn a_delivery_signed_twice_is_taken_by_either_signature() {
     assert_eq!(answer.held(), ["not_seeded"]);
     let seeded = world.seed(&["B [T]"]).await;
     seeded.assert_holds(&["A [T]", "B [T]"]);
+}
+
+#[tokio::test]
+async fn what_a_newer_secret_may_verify_is_not_refused_while_it_cannot_be_fetched() {
+    const NEWER: &str = "a-newer-key-of-peopleforce-0001";
+    let manager = SecretsManager::start().await;
+    let world = bare(&["peopleforce"])
+        .secrets_manager(&manager)
+        .start()
+        .await;
+    let world = world.seed(&["Top [Division]"]).await;
+    manager.put(
+        "bare/peopleforce",
+        &secret_of("peopleforce", KEY).to_string(),
+    );
+    let body = read("tests/fixtures/payloads/peopleforce-employee_update.json");
+    let says = |key: &str| {
+        let request = Request::post("peopleforce", body.clone());
+        proven("peopleforce", key, world.now(), request)
+    };
+    assert_eq!(world.send(&says(KEY)).await.status, 200);
+    // The sender has the new secret already, and nobody can be asked for it.
+    let newer = secret_of("peopleforce", NEWER).to_string();
+    manager.rotate("bare/peopleforce", &newer);
+    manager.fail_stage("AWSCURRENT", Fault::Error(500, "InternalServiceError"));
+    let answer = world.send(&says(NEWER)).await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.headers["retry-after"], "30");
+    assert_eq!(
+        world.send(&says(KEY)).await.status,
+        200,
+        "the known one serves"
+    );
+    manager.mend();
+    world.pass(Duration::from_secs(6));
+    assert_eq!(world.send(&says(NEWER)).await.status, 200);
+    let other = says("a-key-that-nobody-was-given-0001");
+    assert_eq!(world.send(&other).await.status, 401);
 }
