@@ -22,7 +22,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    fault::{Fault, Faults},
+    fault::{Fault, Faults, Struck},
     server::{Connection, Server, locked},
 };
 
@@ -163,6 +163,22 @@ impl CapillaryStandIn {
         match endpoint {
             Endpoint::Hierarchy => self.shared.hierarchy_faults.push(fault),
             Endpoint::Token => self.shared.token_faults.push(fault),
+        }
+    }
+
+    /// Every request to `endpoint` goes wrong like this, until [`mend`](Self::mend).
+    pub fn fail_always(&self, endpoint: Endpoint, fault: Fault) {
+        match endpoint {
+            Endpoint::Hierarchy => self.shared.hierarchy_faults.stand(fault),
+            Endpoint::Token => self.shared.token_faults.stand(fault),
+        }
+    }
+
+    /// Ends what went wrong always; how often it did.
+    pub fn mend(&self, endpoint: Endpoint) -> Struck {
+        match endpoint {
+            Endpoint::Hierarchy => self.shared.hierarchy_faults.mend(),
+            Endpoint::Token => self.shared.token_faults.mend(),
         }
     }
 

@@ -20,7 +20,7 @@ use axum::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    fault::{Fault, Faults},
+    fault::{Fault, Faults, Struck},
     server::{Connection, Server, locked},
 };
 
@@ -111,6 +111,16 @@ impl HrisStandIn {
     /// Orders a fault for the next request that has none yet.
     pub fn fail_next(&self, fault: Fault) {
         self.shared.faults.push(fault);
+    }
+
+    /// Every request goes wrong like this, until [`mend`](Self::mend).
+    pub fn fail_always(&self, fault: Fault) {
+        self.shared.faults.stand(fault);
+    }
+
+    /// Ends what went wrong always; how often it did.
+    pub fn mend(&self) -> Struck {
+        self.shared.faults.mend()
     }
 
     /// The answers to so many of the next requests are held back, each until one

@@ -20,7 +20,7 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 
-use crate::listen::Listening;
+use crate::server::Server;
 
 /// What came of an invocation.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +66,7 @@ impl Shared {
 /// A running Runtime API, for any number of bootstraps.
 #[derive(Debug)]
 pub struct LambdaRuntime {
-    listening: Listening,
+    server: Server,
     shared: Shared,
 }
 
@@ -85,14 +85,14 @@ impl LambdaRuntime {
             .layer(DefaultBodyLimit::disable())
             .with_state(shared.clone());
         Self {
-            listening: Listening::start(router).await,
+            server: Server::start(0, router).await.expect("a free port"),
             shared,
         }
     }
 
     /// Host and port, for `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> SocketAddr {
-        self.listening.address()
+        self.server.address()
     }
 
     /// Invokes the function: `timeout` is its deadline and how long its answer is waited for.

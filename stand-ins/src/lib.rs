@@ -14,7 +14,6 @@ pub mod capillary;
 pub mod fault;
 pub mod hris;
 pub mod lambda_runtime;
-pub mod listen;
 pub mod s3;
 pub mod secrets_manager;
 pub mod server;

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    io,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -19,7 +20,10 @@ use axum::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::listen::{Listening, Wire};
+use crate::{
+    fault::{self, Faults, Struck},
+    server::{Connection, Server},
+};
 
 /// What goes wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +36,15 @@ pub enum Fault {
     ApplyThenReset,
     /// Done, and then answered with a 500: the caller can't know.
     ApplyThenFail,
+}
+
+/// Which requests a fault is for that stands for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Reading the object.
+    Get,
+    /// Writing it.
+    Put,
 }
 
 /// A request that was taken, faulty or not.
@@ -54,49 +67,85 @@ struct Inner {
     seen: Vec<Seen>,
 }
 
+#[derive(Debug, Default)]
+struct Shared {
+    get_faults: Faults,
+    put_faults: Faults,
+    inner: Mutex<Inner>,
+}
+
 /// A running S3.
 #[derive(Debug)]
 pub struct S3 {
-    listening: Listening,
-    inner: Arc<Mutex<Inner>>,
+    server: Server,
+    shared: Arc<Shared>,
 }
 
 impl S3 {
     /// Starts one that has a single, empty bucket.
     pub async fn start(bucket: &str) -> Self {
-        let inner = Arc::new(Mutex::new(Inner::default()));
-        lock(&inner)
+        let shared = Arc::new(Shared::default());
+        lock(&shared.inner)
             .buckets
             .insert(bucket.to_owned(), BTreeMap::new());
         let router = Router::new()
             .route("/{bucket}/{*key}", any(object))
             .layer(DefaultBodyLimit::disable())
-            .with_state(Arc::clone(&inner));
+            .with_state(Arc::clone(&shared));
         Self {
-            listening: Listening::start(router).await,
-            inner,
+            server: Server::start(0, router).await.expect("a free port"),
+            shared,
         }
     }
 
     /// For `AWS_ENDPOINT_URL_S3`.
     pub fn url(&self) -> String {
-        self.listening.url()
+        self.server.url()
     }
 
     /// The next requests go wrong like this, one each, in this order.
     pub fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
-        lock(&self.inner).faults.extend(faults);
+        lock(&self.shared.inner).faults.extend(faults);
+    }
+
+    /// Every such request goes wrong like this, until [`mend`](Self::mend).
+    pub fn fail_always(&self, endpoint: Endpoint, fault: fault::Fault) {
+        match endpoint {
+            Endpoint::Get => self.shared.get_faults.stand(fault),
+            Endpoint::Put => self.shared.put_faults.stand(fault),
+        }
+    }
+
+    /// Ends what went wrong always; how often it did.
+    pub fn mend(&self, endpoint: Endpoint) -> Struck {
+        match endpoint {
+            Endpoint::Get => self.shared.get_faults.mend(),
+            Endpoint::Put => self.shared.put_faults.mend(),
+        }
+    }
+
+    /// Refuses connections until [`come_back`](Self::come_back).
+    pub async fn go_down(&self) {
+        self.server.go_down().await;
+    }
+
+    /// Is there again, on the same port, with all that it held.
+    ///
+    /// # Errors
+    /// Where somebody else has taken the port meanwhile.
+    pub async fn come_back(&self) -> io::Result<()> {
+        self.server.come_back().await
     }
 
     /// What an object holds.
     pub fn object(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
-        let inner = lock(&self.inner);
+        let inner = lock(&self.shared.inner);
         Some(inner.buckets.get(bucket)?.get(key)?.to_vec())
     }
 
     /// All requests so far.
     pub fn seen(&self) -> Vec<Seen> {
-        lock(&self.inner).seen.clone()
+        lock(&self.shared.inner).seen.clone()
     }
 }
 
@@ -107,8 +156,8 @@ fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
 }
 
 async fn object(
-    State(inner): State<Arc<Mutex<Inner>>>,
-    ConnectInfo(wire): ConnectInfo<Wire>,
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
     Path((bucket, key)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     method: Method,
@@ -116,7 +165,7 @@ async fn object(
     body: Bytes,
 ) -> Response {
     let fault = {
-        let mut inner = lock(&inner);
+        let mut inner = lock(&shared.inner);
         inner.seen.push(Seen {
             method: method.to_string(),
             object: format!("{bucket}/{key}"),
@@ -129,19 +178,31 @@ async fn object(
         if query.is_some() {
             return refuse(StatusCode::NOT_IMPLEMENTED, "NotImplemented");
         }
-        answer(&mut lock(&inner), &bucket, key, &method, &headers, body)
+        answer(
+            &mut lock(&shared.inner),
+            &bucket,
+            key,
+            &method,
+            &headers,
+            body,
+        )
     };
     match fault {
-        None => handle(),
+        None => {
+            let faults = match method {
+                Method::PUT => &shared.put_faults,
+                _ => &shared.get_faults,
+            };
+            faults.answer(&connection, handle).await
+        }
         Some(Fault::Status(status, code)) => refuse(
             StatusCode::from_u16(status).expect("a test scripts a status that exists"),
             code,
         ),
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::ApplyThenReset) => {
-            let response = handle();
-            wire.cut();
-            response
+            connection.break_after(0);
+            handle()
         }
         Some(Fault::ApplyThenFail) => {
             let _lost = handle();

@@ -4,13 +4,14 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    io,
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use axum::{
     Router,
     body::Bytes,
-    extract::State,
+    extract::{ConnectInfo, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
@@ -20,7 +21,10 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::listen::Listening;
+use crate::{
+    fault::{self, Faults, Struck},
+    server::{Connection, Server},
+};
 
 const REGION: &str = "us-east-1";
 
@@ -60,12 +64,13 @@ struct Inner {
 struct Shared {
     inner: Arc<Mutex<Inner>>,
     gate: Arc<Semaphore>,
+    faults: Arc<Faults>,
 }
 
 /// A running Secrets Manager.
 #[derive(Debug)]
 pub struct SecretsManager {
-    listening: Listening,
+    server: Server,
     shared: Shared,
 }
 
@@ -78,19 +83,20 @@ impl SecretsManager {
         let shared = Shared {
             inner: Arc::default(),
             gate: Arc::new(Semaphore::new(OPEN)),
+            faults: Arc::default(),
         };
         let router = Router::new()
             .route("/", post(call))
             .with_state(shared.clone());
         Self {
-            listening: Listening::start(router).await,
+            server: Server::start(0, router).await.expect("a free port"),
             shared,
         }
     }
 
     /// For `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
     pub fn url(&self) -> String {
-        self.listening.url()
+        self.server.url()
     }
 
     /// A new current version of a secret; the one that was current becomes the previous one.
@@ -130,11 +136,30 @@ impl SecretsManager {
         self.lock().standing_faults.insert(stage.to_owned(), fault);
     }
 
-    /// Ends all faults.
-    pub fn mend(&self) {
+    /// Every request goes wrong like this, until [`Self::mend`].
+    pub fn fail_always(&self, fault: fault::Fault) {
+        self.shared.faults.stand(fault);
+    }
+
+    /// Ends all faults; how often the one that [stood for all](Self::fail_always) has happened.
+    pub fn mend(&self) -> Struck {
         let mut inner = self.lock();
         inner.faults.clear();
         inner.standing_faults.clear();
+        self.shared.faults.mend()
+    }
+
+    /// Refuses connections until [`come_back`](Self::come_back).
+    pub async fn go_down(&self) {
+        self.server.go_down().await;
+    }
+
+    /// Is there again, on the same port, with all that it held.
+    ///
+    /// # Errors
+    /// Where somebody else has taken the port meanwhile.
+    pub async fn come_back(&self) -> io::Result<()> {
+        self.server.come_back().await
     }
 
     /// From now on answers wait for [`Self::open`], so that a test sees who asks side by side.
@@ -185,7 +210,12 @@ struct GetSecretValue {
     version_stage: String,
 }
 
-async fn call(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+async fn call(
+    State(shared): State<Shared>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let is = |name: &str, wanted: &str| headers.get(name).is_some_and(|value| value == wanted);
     if !is("x-amz-target", "secretsmanager.GetSecretValue") {
         return refuse(400, "UnknownOperationException");
@@ -217,7 +247,10 @@ async fn call(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> 
         .await
         .expect("the gate is never closed");
     match fault {
-        None => answer(&lock(&shared.inner), &asked),
+        None => {
+            let answer = || answer(&lock(&shared.inner), &asked);
+            shared.faults.answer(&connection, answer).await
+        }
         Some(Fault::Error(status, code)) => refuse(status, code),
         Some(Fault::Garbage) => "<html>".into_response(),
         Some(Fault::Hang) => std::future::pending().await,

@@ -51,6 +51,11 @@ impl Server {
         })
     }
 
+    /// Host and port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `http://127.0.0.1:<port>`, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -137,12 +142,18 @@ impl Connection {
         locked(&self.0).bytes_left = Some(bytes);
     }
 
-    fn break_now(&self) {
+    /// Takes the connection away from the server, which takes it for broken; `None` where it is broken.
+    pub(crate) fn take_over(&self) -> Option<TcpStream> {
         let mut line = locked(&self.0);
-        line.stream = None;
+        let stream = line.stream.take();
         if let Some(reader) = line.reader.take() {
             reader.wake();
         }
+        stream
+    }
+
+    fn break_now(&self) {
+        self.take_over();
     }
 
     fn is_open(&self) -> bool {

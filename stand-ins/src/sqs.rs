@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    fault::{Fault, Faults},
+    fault::{Fault, Faults, Struck},
     server::{Connection, Server, locked},
 };
 
@@ -65,7 +65,6 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Held {
     refusals: VecDeque<(u16, String)>,
-    standing_fault: Option<Fault>,
     standing_refusal: Option<(u16, String)>,
     requests: usize,
     taken: usize,
@@ -119,7 +118,7 @@ impl Sqs {
 
     /// Every request goes wrong like this, until [`mend`](Self::mend).
     pub fn fail_always(&self, fault: Fault) {
-        locked(&self.shared.held).standing_fault = Some(fault);
+        self.shared.faults.stand(fault);
     }
 
     /// Every request is refused so, until [`mend`](Self::mend).
@@ -127,11 +126,10 @@ impl Sqs {
         locked(&self.shared.held).standing_refusal = Some((status, code.to_owned()));
     }
 
-    /// Ends what went wrong always.
-    pub fn mend(&self) {
-        let mut held = locked(&self.shared.held);
-        held.standing_fault = None;
-        held.standing_refusal = None;
+    /// Ends what went wrong always; how often a fault did.
+    pub fn mend(&self) -> Struck {
+        locked(&self.shared.held).standing_refusal = None;
+        self.shared.faults.mend()
     }
 
     /// Refuses connections until [`come_back`](Self::come_back).
@@ -295,10 +293,6 @@ async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let standing = locked(&shared.held).standing_fault.clone();
-    standing
-        .into_iter()
-        .for_each(|fault| shared.faults.push(fault));
     let answered = shared.faults.answer(&connection, || {
         let mut held = locked(&shared.held);
         held.requests += 1;

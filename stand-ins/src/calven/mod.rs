@@ -33,7 +33,7 @@ use self::{
     view::View,
 };
 use crate::{
-    fault::{Fault, Faults},
+    fault::{Fault, Faults, Struck},
     server::{Connection, Server, locked},
 };
 
@@ -177,6 +177,22 @@ impl CalvenStandIn {
         match endpoint {
             Endpoint::Put => self.shared.put_faults.push(fault),
             Endpoint::Token => self.shared.token_faults.push(fault),
+        }
+    }
+
+    /// Every request to `endpoint` goes wrong like this, until [`mend`](Self::mend).
+    pub fn fail_always(&self, endpoint: Endpoint, fault: Fault) {
+        match endpoint {
+            Endpoint::Put => self.shared.put_faults.stand(fault),
+            Endpoint::Token => self.shared.token_faults.stand(fault),
+        }
+    }
+
+    /// Ends what went wrong always; how often it did.
+    pub fn mend(&self, endpoint: Endpoint) -> Struck {
+        match endpoint {
+            Endpoint::Put => self.shared.put_faults.mend(),
+            Endpoint::Token => self.shared.token_faults.mend(),
         }
     }
 
