@@ -11,6 +11,10 @@ use tokio::time::Instant;
 
 use crate::timestamp::Timestamp;
 
+/// No further attempt is begun that has less time than this: it would hardly be answered, and it would hide what the one
+/// before was answered. A PUT that is given up on its way may land all the same.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
+
 /// How long to wait between attempts, and how long an attempt may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -36,7 +40,7 @@ impl RetryPolicy {
     /// How long to wait after so many failed attempts (1 or more); `None`: not again.
     ///
     /// `fraction` is the jitter, from 0 to 1. The jitter comes on top of `retry_after`, so that those
-    /// who were told the same time do not all come back at it. A wait that would leave no time before
+    /// who were told the same time do not all come back at it. A wait that would leave no time for an attempt before
     /// the deadline (`left`) is not begun.
     pub fn wait(
         &self,
@@ -49,7 +53,7 @@ impl RetryPolicy {
         let ceiling = self.first.saturating_mul(1 << doublings).min(self.cap);
         let jitter = ceiling.mul_f64(fraction.clamp(0.0, 1.0));
         let wait = retry_after.unwrap_or_default().saturating_add(jitter);
-        (wait < left).then_some(wait)
+        (wait.saturating_add(SHORTEST_ATTEMPT) < left).then_some(wait)
     }
 }
 
@@ -161,6 +165,14 @@ mod tests {
         assert_eq!(wait_ms(1, 0.0, Some(60_000), 60_000), None);
         assert_eq!(wait_ms(1, 0.0, Some(u64::MAX), 60_000), None);
         assert_eq!(wait_ms(1, 0.0, None, 0), None);
+    }
+
+    #[test]
+    fn an_attempt_that_would_hardly_be_answered_is_not_begun() {
+        assert_eq!(wait_ms(1, 0.0, None, 250), None);
+        assert_eq!(wait_ms(1, 0.0, None, 251), Some(0));
+        assert_eq!(wait_ms(1, 1.0, None, 350), None);
+        assert_eq!(wait_ms(1, 1.0, None, 351), Some(100));
     }
 
     #[test]
