@@ -39,7 +39,7 @@ pub enum Fault {
         /// 401 for bad credentials; 200 where a token was denied in the answer's body.
         status: u16,
     },
-    /// 429 or 5xx, up to the last attempt.
+    /// 408, 429 or 5xx, up to the last attempt.
     #[error("{step} was answered with status {status}")]
     Unavailable {
         /// What was answered so.

@@ -3,7 +3,7 @@
 //! What Calven and Capillary have in common is decided here, once: what is tried again, what a 401
 //! leads to, and what may have taken effect. What differs (paths, headers, bodies) is a `Remote`.
 //!
-//! - Connection errors, 429 and 5xx are tried again with backoff, within the deadline.
+//! - Connection errors, 408, 429 and 5xx are tried again with backoff, within the deadline.
 //! - A 401 fetches a new token, once; then the secret, once, and a token for it; then it is final. A
 //!   secret that turns out to be the same one again is final at once.
 //! - Every other answer is final.
@@ -284,7 +284,8 @@ impl Caller {
     fn status_fault(&self, response: &Response, step: Step) -> Failed {
         let status = response.status();
         let code = status.as_u16();
-        if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() {
+        let passes = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+        if !passes && !status.is_server_error() {
             return Fault::Refused { step, status: code }.into();
         }
         let header = response

@@ -294,14 +294,14 @@ async fn a_refusal_is_not_tried_again() {
 #[tokio::test]
 async fn what_may_pass_is_tried_again() {
     let scene = Scene::new(HMAC).await;
-    scene.fail([429, 500, 502, 503].map(StandInFault::Status));
+    scene.fail([408, 429, 500, 502, 503].map(StandInFault::Status));
     scene.fail([
         StandInFault::Reset,
         StandInFault::ResetAfterApplying,
         StandInFault::CutOff(9),
     ]);
     scene.put().await.unwrap();
-    assert_eq!(scene.requests(), (8, 1));
+    assert_eq!(scene.requests(), (9, 1));
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ fn classify(id: &str, error: &SdkError<GetSecretValueError, HttpResponse>) -> Se
             };
             // An answer that is no refusal, and none that can be read, comes from something in between.
             let passes = !(400..500).contains(&status)
-                || status == 429
+                || [408, 429].contains(&status)
                 || code.starts_with("Throttling")
                 || [
                     "TooManyRequestsException",

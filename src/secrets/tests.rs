@@ -193,6 +193,8 @@ async fn failures_that_pass_are_told_from_those_that_must_be_mended() {
         (Fault::Error(400, "DecryptionFailure"), false),
         (Fault::Error(400, "InvalidRequestException"), false),
         (Fault::Error(400, "ThrottlingException"), true),
+        (Fault::Error(408, "RequestTimeout"), true),
+        (Fault::Error(413, "RequestEntityTooLarge"), false),
         (Fault::Error(500, "InternalServiceError"), true),
         (Fault::Error(503, "SomethingNew"), true),
         (Fault::Garbage, true),
