@@ -23,6 +23,9 @@ use super::{BoxFuture, Loaded, S3Location, StateStore, StoreError, Swap, Tag};
 /// No new attempt is begun later than this after the first, whatever the call's timeout.
 const LONGEST_RETRYING: Duration = Duration::from_secs(3);
 
+/// Far more than any state has, and what a process can take into its memory without an end to it.
+const LARGEST_BYTES: u64 = 256 * 1024 * 1024;
+
 /// One object, swapped by its `ETag`.
 pub struct S3Store {
     s3: AmazonS3,
@@ -92,7 +95,14 @@ impl S3Store {
         let Some(etag) = found.meta.e_tag.clone() else {
             return Err(self.unusable("the object has no ETag, so it cannot be swapped"));
         };
-        let bytes = found.bytes().await.map_err(|error| self.error(&error))?;
+        let size = found.meta.size;
+        if size > LARGEST_BYTES {
+            return Err(self.unusable(&too_large(size)));
+        }
+        let bytes = found.bytes().await.map_err(|_| StoreError::Unavailable {
+            home: self.home.clone(),
+            reason: "the answer is cut off".to_owned(),
+        })?;
         Ok(Some(Loaded {
             bytes: bytes.into(),
             tag: Tag(etag),
@@ -100,6 +110,10 @@ impl S3Store {
     }
 
     async fn put(&self, bytes: Vec<u8>, expected: Option<Tag>) -> Result<Swap, StoreError> {
+        let size = bytes.len() as u64;
+        if size > LARGEST_BYTES {
+            return Err(self.unusable(&too_large(size)));
+        }
         let mode = match expected {
             None => PutMode::Create,
             Some(Tag(etag)) => PutMode::Update(UpdateVersion {
@@ -178,6 +192,11 @@ impl S3Store {
             },
         }
     }
+}
+
+/// What cannot be read again is not written either.
+fn too_large(bytes: u64) -> String {
+    format!("the document has {bytes} bytes, and no more than {LARGEST_BYTES} are taken")
 }
 
 fn transport_error(error: &object_store::Error) -> Option<&HttpError> {

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use stand_ins::s3::{Fault, S3};
+use stand_ins::{
+    fault,
+    s3::{self, Fault, S3},
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -345,6 +348,29 @@ async fn s3_that_stays_down_is_a_passing_failure_and_one_that_refuses_is_not() {
     let error = store.load().await.unwrap_err();
     assert!(!error.is_transient(), "{error}");
     assert!(error.to_string().contains("403 (AccessDenied)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_document_without_an_end_is_refused_and_not_taken_into_memory() {
+    let s3 = S3::start(BUCKET).await;
+    let store = s3_store(&s3, BUCKET, TIMEOUT);
+    won(store.swap(b"x".to_vec(), None).await.unwrap());
+    s3.fail_always(s3::Endpoint::Get, fault::Fault::Endless);
+    let error = store.load().await.unwrap_err();
+    assert!(!error.is_transient(), "{error}");
+    let told = "the document has 1099511627776 bytes, and no more than 268435456 are taken";
+    assert!(error.to_string().contains(told), "{error}");
+}
+
+#[tokio::test]
+async fn a_document_that_is_cut_off_on_its_way_is_a_passing_failure() {
+    let s3 = S3::start(BUCKET).await;
+    let store = s3_store(&s3, BUCKET, Duration::from_secs(1));
+    won(store.swap(b"whole".to_vec(), None).await.unwrap());
+    s3.fail_always(s3::Endpoint::Get, fault::Fault::CutInHalf);
+    let error = store.load().await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert!(error.to_string().contains("is cut off"), "{error}");
 }
 
 #[tokio::test]
