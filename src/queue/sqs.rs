@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use super::QueueUrl;
 use crate::{
     aws,
-    http::{SendFailure, read_body, send},
+    http::{BodyFailure, SendFailure, read_body, send},
     retry::{Attempts, RetryPolicy, retry_after},
     timestamp::Clock,
 };
@@ -194,7 +194,10 @@ impl Queue {
         }
         let answer = read_body(response, ANSWER_LIMIT_BYTES, until)
             .await
-            .map_err(|failure| self.unavailable(failure.to_string()))?;
+            .map_err(|failure| match failure {
+                BodyFailure::TooLarge { .. } => self.unusable(&failure.to_string()),
+                BodyFailure::CutOff(_) => self.unavailable(failure.to_string()),
+            })?;
         let sent: Sent = serde_json::from_slice(&answer)
             .map_err(|_| self.unusable("it answers success, and not as SQS does"))?;
         if sent.md5_of_message_body != hex::encode(Md5::digest(message)) {

@@ -165,6 +165,18 @@ async fn a_success_that_is_none_is_a_failure() {
 }
 
 #[tokio::test]
+async fn a_success_without_an_end_is_not_asked_for_again() {
+    let (sqs, queue) = scene().await;
+    sqs.fail_always(Fault::Endless);
+    check_failure(
+        send(&queue, "m").await,
+        false,
+        "the answer is larger than 65536 bytes",
+    );
+    assert_eq!(sqs.mend().times, 1);
+}
+
+#[tokio::test]
 async fn the_largest_message_is_sent_and_a_larger_one_is_not() {
     let (sqs, queue) = scene().await;
     let largest = "m".repeat(LARGEST_MESSAGE_BYTES);
