@@ -5,13 +5,20 @@ use std::{collections::HashMap, error::Error as StdError, fs, io, path::Path, ti
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::{
     Client,
-    config::{Builder, http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
-    error::{ProvideErrorMetadata, SdkError},
+    config::{
+        Builder, ConfigBag, Intercept, RuntimeComponents, http::HttpResponse,
+        interceptors::BeforeDeserializationInterceptorContextRef, retry::RetryConfig,
+        timeout::TimeoutConfig,
+    },
+    error::{BoxError, ProvideErrorMetadata, SdkError},
     operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput},
 };
 use serde_json::value::RawValue;
 
 use super::SecretsError;
+
+/// More than any answer takes: a secret has at most 64 KiB.
+const ANSWER_LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// Which of the versions, by the label that Secrets Manager keeps on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +65,33 @@ pub fn secrets_manager_client(aws: &SdkConfig) -> Client {
     let config = Builder::from(aws)
         .timeout_config(timeouts)
         .retry_config(retries)
+        .interceptor(Bounded)
         .build();
     Client::from_conf(config)
+}
+
+/// Refuses an answer that says it is larger than any is, before the SDK takes all of it into memory.
+#[derive(Debug)]
+struct Bounded;
+
+impl Intercept for Bounded {
+    fn name(&self) -> &'static str {
+        "Bounded"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let length = context.response().headers().get("content-length");
+        let length = length.and_then(|text| text.parse::<u64>().ok());
+        if length.is_some_and(|bytes| bytes > ANSWER_LIMIT_BYTES) {
+            return Err("the answer is larger than any is".into());
+        }
+        Ok(())
+    }
 }
 
 /// Asks Secrets Manager.

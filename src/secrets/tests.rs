@@ -186,6 +186,16 @@ async fn a_stale_secret_serves_while_the_manager_is_down_and_not_while_it_refuse
 }
 
 #[tokio::test]
+async fn an_answer_without_an_end_is_not_taken_into_memory() {
+    let bench = Bench::new().await;
+    bench.manager.fail_always(stand_ins::fault::Fault::Endless);
+    let error = bench.secrets.current(ID).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    let taken = bench.manager.mend().bytes;
+    assert!(taken < 16 * 1024 * 1024, "{taken} bytes were taken");
+}
+
+#[tokio::test]
 async fn failures_that_pass_are_told_from_those_that_must_be_mended() {
     for (fault, transient) in [
         (Fault::Error(400, "ResourceNotFoundException"), false),
