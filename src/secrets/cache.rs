@@ -70,7 +70,7 @@ impl<T: Clone> Cached<T> {
                 return slot.despite(error.clone());
             }
         }
-        match self.attempt(&mut slot, now, fetch).await {
+        match self.attempt(&mut slot, clock, fetch).await {
             Ok(value) => Ok(value),
             Err(error) => {
                 if error.is_transient() && slot.held.is_some() {
@@ -103,23 +103,25 @@ impl<T: Clone> Cached<T> {
             }
         }
         slot.forced = Some(now);
-        self.attempt(&mut slot, now, fetch).await
+        self.attempt(&mut slot, clock, fetch).await
     }
 
     async fn attempt(
         &self,
         slot: &mut Slot<T>,
-        now: Timestamp,
+        clock: &Clock,
         fetch: impl Future<Output = Result<T, SecretsError>>,
     ) -> Result<T, SecretsError> {
+        let began = clock.now();
         let outcome = fetch.await;
         self.attempts.fetch_add(1, Ordering::AcqRel);
         match &outcome {
             Ok(value) => {
-                slot.held = Some((value.clone(), now));
+                slot.held = Some((value.clone(), began));
                 slot.failed = None;
             }
-            Err(error) => slot.failed = Some((error.clone(), now)),
+            // As of now: a fetch that nobody answered may have taken as long as the pause is.
+            Err(error) => slot.failed = Some((error.clone(), clock.now())),
         }
         outcome
     }

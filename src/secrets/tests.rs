@@ -186,6 +186,27 @@ async fn a_stale_secret_serves_while_the_manager_is_down_and_not_while_it_refuse
 }
 
 #[tokio::test]
+async fn the_pause_after_a_failure_begins_when_it_is_known() {
+    let (clock, seconds) = moved_clock();
+    let cached = Cached::new(Duration::ZERO);
+    let get = async |fetched: Result<u8, SecretsError>, takes_seconds| {
+        let fetch = async {
+            seconds.fetch_add(takes_seconds, Ordering::SeqCst);
+            fetched
+        };
+        let young = |_: &u8, age| age < MAX_AGE;
+        cached.get(ID, &clock, young, fetch).await.unwrap()
+    };
+    assert_eq!(get(Ok(1), 0).await, 1);
+    seconds.fetch_add(300, Ordering::SeqCst);
+    let hung = Err(SecretsError::unavailable(ID, "no answer within 5s"));
+    assert_eq!(get(hung, 5).await, 1);
+    assert_eq!(get(Ok(2), 0).await, 1, "nobody is asked within the pause");
+    seconds.fetch_add(5, Ordering::SeqCst);
+    assert_eq!(get(Ok(2), 0).await, 2);
+}
+
+#[tokio::test]
 async fn an_answer_without_an_end_is_not_taken_into_memory() {
     let bench = Bench::new().await;
     bench.manager.fail_always(stand_ins::fault::Fault::Endless);
