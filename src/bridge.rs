@@ -277,12 +277,22 @@ impl Bridge {
         }
         // Writing JSON into memory does not fail.
         let body = serde_json::to_vec(hierarchy).map_err(|_| None)?;
-        self.calven.put(body, deadlines.publish).await.map_err(|error| {
-            tracing::warn!(%error, may_have_landed = error.may_have_landed(), "Calven did not take the hierarchy");
-            Some(error)
-        })
+        self.calven
+            .put(body, deadlines.publish)
+            .await
+            .map_err(|error| {
+                let may_have_landed = error.may_have_landed();
+                match error.is_transient() {
+                    true => tracing::warn!(%error, may_have_landed, "{NOT_TAKEN}"),
+                    false => tracing::error!(%error, may_have_landed, "{NOT_TAKEN}"),
+                }
+                Some(error)
+            })
     }
 }
+
+/// As a warning it passes; as an error somebody must mend something.
+const NOT_TAKEN: &str = "Calven did not take the hierarchy";
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,9 @@ use crate::{
 /// How long after a failure a webhook does not ask Capillary again.
 const CAPILLARY_PAUSE: Duration = Duration::from_secs(30);
 
+/// As a warning it passes; as an error somebody must mend something.
+const NOT_READ: &str = "Capillary could not be read; what is known of it stands";
+
 /// Capillary, and how its organisations become groups.
 #[derive(Debug)]
 pub struct Enrichment {
@@ -71,7 +74,10 @@ impl Bridge {
                 Ok(Some(organizations))
             }
             Err(error) => {
-                tracing::warn!(%error, "Capillary could not be read; what is known of it stands");
+                match error.is_transient() {
+                    true => tracing::warn!(%error, "{NOT_READ}"),
+                    false => tracing::error!(%error, "{NOT_READ}"),
+                }
                 *failed = Some(Instant::now());
                 Err("capillary: could not be read; its last known organisations stand".to_owned())
             }

@@ -27,6 +27,9 @@ use crate::{
 /// slow down every webhook. One failure is no reason to wait, and a source's own events always ask.
 const PAUSE: Duration = Duration::from_secs(30);
 
+/// As a warning it passes; as an error somebody must mend something.
+const NOT_READ: &str = "a source could not be read again; what is known of it stands";
+
 /// The sources that can be read again.
 #[derive(Debug)]
 pub(super) struct Rereading {
@@ -180,7 +183,10 @@ impl Rereading {
                 Ok(reread)
             }
             Err(error) => {
-                tracing::warn!(%source, %error, "a source could not be read again; what is known of it stands");
+                match error.is_transient() {
+                    true => tracing::warn!(%source, %error, "{NOT_READ}"),
+                    false => tracing::error!(%source, %error, "{NOT_READ}"),
+                }
                 last.note_failure();
                 Err(NotRead::Failed(error.cause()))
             }

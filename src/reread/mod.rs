@@ -91,6 +91,14 @@ pub enum Unusable {
 }
 
 impl RereadError {
+    /// Whether asking again later may help without anybody mending anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Call { error, .. } => error.fault().is_transient(),
+            Self::Answer { .. } => false,
+        }
+    }
+
     /// What happened, in words that any sender may see.
     pub fn cause(&self) -> &'static str {
         match self {
