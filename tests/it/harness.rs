@@ -37,6 +37,13 @@ use stand_ins::{
 /// When the tests play, unless they say otherwise: after all that the events say.
 pub(crate) const NOW: &str = "2026-01-10T12:00:00Z";
 
+/// Remotes are tried again at once.
+const IMPATIENT: RetryPolicy = RetryPolicy {
+    first: Duration::from_millis(1),
+    cap: Duration::from_millis(1),
+    attempt: Duration::from_secs(20),
+};
+
 /// The repository's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -326,7 +333,9 @@ pub(crate) struct Setup {
     calven_key: Option<calven::Credentials>,
     sources: Option<String>,
     secrets: BTreeMap<String, Value>,
-    secrets_manager: Option<String>,
+    secrets_manager: Option<aws_sdk_secretsmanager::Client>,
+    retry: Option<RetryPolicy>,
+    http: Option<reqwest::Client>,
 }
 
 impl Setup {
@@ -363,7 +372,25 @@ impl Setup {
         for (id, secret) in secrets() {
             manager.put(&id, &secret.to_string());
         }
-        self.secrets_manager = Some(manager.url());
+        self.secrets_manager = Some(manager_at(&manager.url()));
+        self
+    }
+
+    /// Secrets Manager is asked by this client.
+    pub(crate) fn asking_by(mut self, client: aws_sdk_secretsmanager::Client) -> Self {
+        self.secrets_manager = Some(client);
+        self
+    }
+
+    /// All instances share this client, which takes a while to make.
+    pub(crate) fn http(mut self, client: reqwest::Client) -> Self {
+        self.http = Some(client);
+        self
+    }
+
+    /// The remotes are tried again like this.
+    pub(crate) fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = Some(policy);
         self
     }
 
@@ -394,6 +421,8 @@ impl Setup {
             sources,
             secrets: own_secrets,
             secrets_manager,
+            retry,
+            http,
         } = self;
         let folder = tempfile::tempdir().unwrap();
         let micros = Arc::new(AtomicI64::new(time(NOW).micros()));
@@ -447,6 +476,8 @@ impl Setup {
             invocations: AtomicU64::new(0),
             secrets: Mutex::new(all_secrets),
             secrets_manager,
+            retry: retry.unwrap_or(IMPATIENT),
+            http,
             folder,
         };
         world.write_secrets();
@@ -467,7 +498,9 @@ pub(crate) struct World {
     time_left: Duration,
     invocations: AtomicU64,
     secrets: Mutex<BTreeMap<String, Value>>,
-    secrets_manager: Option<String>,
+    secrets_manager: Option<aws_sdk_secretsmanager::Client>,
+    retry: RetryPolicy,
+    http: Option<reqwest::Client>,
     folder: tempfile::TempDir,
 }
 
@@ -505,23 +538,20 @@ impl World {
         let config = Config::read(&variable, &files).unwrap();
         let micros = Arc::clone(&self.micros);
         let clock = Clock::new(move || Timestamp::from_micros(micros.load(Ordering::SeqCst)));
-        let http = http::client().unwrap();
+        let http = self.http.clone();
+        let http = http.unwrap_or_else(|| http::client().unwrap());
         let queue = config.queue_url.as_ref();
         let queue = queue.map(|url| Queue::open(url, &http, &variable, clock.clone()).unwrap());
         let parts = Parts {
             http,
             secrets: match &self.secrets_manager {
-                Some(url) => SecretsHome::SecretsManager(manager_at(url)),
+                Some(client) => SecretsHome::SecretsManager(client.clone()),
                 None => SecretsHome::File(self.secrets_file.clone()),
             },
             store: Arc::clone(&self.store),
             queue,
             clock,
-            retry: RetryPolicy {
-                first: Duration::from_millis(1),
-                cap: Duration::from_millis(1),
-                attempt: Duration::from_secs(20),
-            },
+            retry: self.retry,
             salt: Salt::new([7; 32]),
         };
         Function::new(config, parts)
@@ -676,7 +706,7 @@ impl World {
     }
 }
 
-fn manager_at(url: &str) -> aws_sdk_secretsmanager::Client {
+pub(crate) fn manager_at(url: &str) -> aws_sdk_secretsmanager::Client {
     let aws = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::from_static("us-east-1"))

@@ -2,13 +2,14 @@
 
 use std::{
     io,
-    sync::{Mutex, Once},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 
 use lambda_runtime::tracing::subscriber;
 use serde_json::{Value, json};
 use stand_ins::{calven::Endpoint, fault::Fault};
+use tracing::instrument::WithSubscriber as _;
 
 use crate::harness::{Request, Setup, read, root, secrets, upsert};
 
@@ -34,6 +35,34 @@ pub(crate) fn lines_with(text: &str) -> Vec<String> {
     let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
     let lines = log.lines().filter(|line| line.contains(text));
     lines.map(str::to_owned).collect()
+}
+
+/// What `work` itself logs for operators, line by line, whatever else is logged meanwhile. It is kept like all the rest.
+pub(crate) async fn of<T>(work: impl Future<Output = T>) -> (T, Vec<Value>) {
+    let lines: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let also = Arc::clone(&lines);
+    let keeping = subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(move || KeptTwice(Arc::clone(&also)))
+        .finish();
+    let done = work.with_subscriber(keeping).await;
+    let text = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    (done, lines.collect())
+}
+
+struct KeptTwice(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for KeptTwice {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Kept.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Kept;
@@ -65,7 +94,7 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 }
 
 /// What must not be logged: every value of every secret, but for the words that name a kind.
-fn secret_texts() -> Vec<String> {
+pub(crate) fn secret_texts() -> Vec<String> {
     let mut found = Vec::new();
     for secret in secrets().values() {
         texts(secret, &mut found);

@@ -15,6 +15,7 @@ mod capillary;
 mod chaos;
 mod envelopes;
 mod events;
+mod faults;
 mod handshakes;
 mod harness;
 mod logs;
