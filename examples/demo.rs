@@ -292,7 +292,7 @@ impl Demo {
         };
         let config = Config::read(&|name| variables.get(name).cloned(), &files)?;
         let parts = Parts {
-            http: http::client()?,
+            http: http::client()?.into(),
             secrets: SecretsHome::File(secrets_file),
             store: Arc::new(MemoryStore::default()),
             queue: None,

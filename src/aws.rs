@@ -4,12 +4,16 @@
 //! credentials of all of Lambda's ways to give them, and the signature, so no second SDK is needed for either.
 //! It reads no profiles (`AWS_PROFILE`, `~/.aws`).
 
+mod transport;
+
+use std::time::Duration;
+
 use object_store::{
-    ClientOptions,
+    RetryConfig,
     aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider},
-    client::{HttpClient, HttpConnector},
 };
 
+pub(crate) use self::transport::{TooLarge, Transport};
 use crate::http::BaseUrl;
 
 /// AWS's variables that say where a service is and who asks, and what `object_store` calls them.
@@ -45,6 +49,12 @@ const VARIABLES: [(&str, AmazonS3ConfigKey); 14] = [
     ),
 ];
 
+/// Who gives credentials is near by, and a webhook waits.
+const CREDENTIALS_RETRYING: Duration = Duration::from_secs(1);
+
+/// More than any answer with credentials takes.
+const CREDENTIALS_LIMIT_BYTES: usize = 64 * 1024;
+
 const REGION: &str = "AWS_REGION";
 const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
@@ -53,11 +63,16 @@ const S3_ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
 /// Gives the values of environment variables.
 pub(crate) type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A client of S3's to be finished, with credentials, region and endpoint, over `http`.
+/// A client of S3's to be finished, with credentials, region and endpoint, over `http`; no answer is taken that is larger
+/// than `answer_limit_bytes`.
 ///
 /// # Errors
 /// Where an endpoint is neither https nor on a loopback host.
-pub(crate) fn s3(http: &reqwest::Client, aws: Variables<'_>) -> Result<AmazonS3Builder, String> {
+pub(crate) fn s3(
+    http: &reqwest::Client,
+    answer_limit_bytes: usize,
+    aws: Variables<'_>,
+) -> Result<AmazonS3Builder, String> {
     let mut builder = AmazonS3Builder::new();
     for (name, key) in VARIABLES {
         let Some(value) = set(name, aws) else {
@@ -69,7 +84,7 @@ pub(crate) fn s3(http: &reqwest::Client, aws: Variables<'_>) -> Result<AmazonS3B
         builder = builder.with_config(key, value);
     }
     Ok(builder
-        .with_http_connector(Shared(http.clone()))
+        .with_http_connector(Transport::new(http, answer_limit_bytes))
         // The endpoint was checked above; the connector ignores this anyway.
         .with_allow_http(true))
 }
@@ -83,7 +98,14 @@ pub(crate) fn credentials(
     aws: Variables<'_>,
 ) -> Result<AwsCredentialProvider, String> {
     // They are the same for every service; that there is such a bucket is not asked.
-    let client = s3(http, aws)?.with_bucket_name("credentials-only").build();
+    let client = s3(http, CREDENTIALS_LIMIT_BYTES, aws)?
+        .with_bucket_name("credentials-only")
+        .with_retry(RetryConfig {
+            max_retries: 2,
+            retry_timeout: CREDENTIALS_RETRYING,
+            ..RetryConfig::default()
+        })
+        .build();
     let client = client.map_err(|error| error.to_string())?;
     Ok(client.credentials().clone())
 }
@@ -111,15 +133,4 @@ fn endpoint(name: &str, aws: Variables<'_>) -> Result<Option<BaseUrl>, String> {
 
 fn set(name: &str, aws: Variables<'_>) -> Option<String> {
     aws(name).filter(|value| !value.is_empty())
-}
-
-/// Gives `object_store` the client that is here already: parsing the trust store a second time would
-/// double the cold start.
-#[derive(Debug)]
-struct Shared(reqwest::Client);
-
-impl HttpConnector for Shared {
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.0.clone()))
-    }
 }

@@ -3,14 +3,19 @@
 //!
 //! No text made here holds a URL's query, a header or a body: any of them may be a secret.
 
-use std::{error::Error, fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{error::Error, fmt, net::IpAddr, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use reqwest::{
-    Client, RequestBuilder, Response, Url,
+    Request, RequestBuilder, Response, Url,
     header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING},
     redirect::Policy,
 };
 use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    store::BoxFuture,
+    tls::{self, TlsError},
+};
 
 /// The name that we go by in logs of others.
 const USER_AGENT: &str = concat!("calven-bridge/", env!("CARGO_PKG_VERSION"));
@@ -22,17 +27,128 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// into one that was closed meanwhile.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The client that all share. It follows no redirects: they would carry credentials elsewhere.
+/// Why there can be no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The client's own refusal.
+    #[error("the HTTP client could not be made: {0}")]
+    Unusable(#[from] reqwest::Error),
+}
+
+/// The network's client, which all share. It follows no redirects: they would carry credentials elsewhere.
 ///
 /// # Errors
-/// Where TLS cannot be set up, as without root certificates.
-pub fn client() -> Result<Client, reqwest::Error> {
-    Client::builder()
+/// [`ClientError`].
+pub fn client() -> Result<reqwest::Client, ClientError> {
+    client_over(tls::compiled_in()?)
+}
+
+/// The same, trusting the certificates of a PEM file and no others.
+///
+/// # Errors
+/// [`ClientError`], as where there is no such file.
+pub fn client_trusting(certificates: &Path) -> Result<reqwest::Client, ClientError> {
+    client_over(tls::of_file(certificates)?)
+}
+
+fn client_over(tls: rustls::ClientConfig) -> Result<reqwest::Client, ClientError> {
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .build()
+        .build()?)
+}
+
+/// What carries a request to whom it is for, and the answer back, in the network's stead.
+pub type Exchange =
+    dyn Fn(Request) -> BoxFuture<'static, Result<Response, SendFailure>> + Send + Sync;
+
+/// What sends requests: over the network, or, where time and failures are to be played, by an exchange.
+#[derive(Clone)]
+pub struct Client {
+    network: reqwest::Client,
+    exchange: Option<Arc<Exchange>>,
+}
+
+impl From<reqwest::Client> for Client {
+    fn from(network: reqwest::Client) -> Self {
+        let exchange = None;
+        Self { network, exchange }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+impl Client {
+    /// A client that sends nothing over the network: `network` only writes the requests.
+    pub fn by_exchange(network: reqwest::Client, exchange: Arc<Exchange>) -> Self {
+        let exchange = Some(exchange);
+        Self { network, exchange }
+    }
+
+    /// The network's own client, for those who sign and send by themselves.
+    pub(crate) fn network(&self) -> &reqwest::Client {
+        &self.network
+    }
+
+    /// Begins a request.
+    pub fn get(&self, url: Url) -> RequestBuilder {
+        self.network.get(url)
+    }
+
+    /// Begins a request.
+    pub fn post(&self, url: Url) -> RequestBuilder {
+        self.network.post(url)
+    }
+
+    /// Begins a request.
+    pub fn put(&self, url: Url) -> RequestBuilder {
+        self.network.put(url)
+    }
+
+    /// Sends a request and waits for the head of the answer, up to `until`.
+    ///
+    /// # Errors
+    /// [`SendFailure`]; whatever the answer's status is, it is no error here.
+    pub async fn send(
+        &self,
+        request: RequestBuilder,
+        until: Instant,
+    ) -> Result<Response, SendFailure> {
+        if Instant::now() >= until {
+            return Err(SendFailure::NeverSent("no time was left".to_owned()));
+        }
+        let sent = match &self.exchange {
+            None => timeout_at(until, request.send())
+                .await
+                .map(|sent| sent.map_err(|error| send_failure(&error))),
+            Some(exchange) => {
+                let request = request.build().map_err(|_| SendFailure::Unsendable)?;
+                timeout_at(until, exchange(request)).await
+            }
+        };
+        // It may still have been connecting; that cannot be told, and the other error would be worse.
+        sent.unwrap_or_else(|_| Err(SendFailure::Unanswered("timed out".to_owned())))
+    }
+}
+
+fn send_failure(error: &reqwest::Error) -> SendFailure {
+    if error.is_builder() {
+        SendFailure::Unsendable
+    } else if error.is_connect() {
+        SendFailure::NeverSent(root_cause(error))
+    } else {
+        SendFailure::Unanswered(root_cause(error))
+    }
 }
 
 /// Where an API is: scheme, host, port and a path prefix.
@@ -156,24 +272,6 @@ pub enum SendFailure {
     Unanswered(String),
 }
 
-/// Sends a request and waits for the head of the answer, up to `until`.
-///
-/// # Errors
-/// [`SendFailure`]; whatever the answer's status is, it is no error here.
-pub async fn send(request: RequestBuilder, until: Instant) -> Result<Response, SendFailure> {
-    if Instant::now() >= until {
-        return Err(SendFailure::NeverSent("no time was left".to_owned()));
-    }
-    match timeout_at(until, request.send()).await {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(error)) if error.is_builder() => Err(SendFailure::Unsendable),
-        Ok(Err(error)) if error.is_connect() => Err(SendFailure::NeverSent(root_cause(&error))),
-        Ok(Err(error)) => Err(SendFailure::Unanswered(root_cause(&error))),
-        // It may still have been connecting; that cannot be told, and the other error would be worse.
-        Err(_) => Err(SendFailure::Unanswered("timed out".to_owned())),
-    }
-}
-
 /// Why the body of an answer could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyFailure {
@@ -278,6 +376,12 @@ mod tests {
         assert_eq!(sensitive_header("two\nlines"), None);
     }
 
+    async fn get(url: impl AsRef<str>, until: Instant) -> Result<Response, SendFailure> {
+        let client = Client::from(client().unwrap());
+        let request = client.get(Url::parse(url.as_ref()).unwrap());
+        client.send(request, until).await
+    }
+
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(10)
     }
@@ -287,7 +391,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}/?key=secret", listener.local_addr().unwrap());
         drop(listener);
-        let failure = send(client().unwrap().get(url), soon()).await.unwrap_err();
+        let failure = get(url, soon()).await.unwrap_err();
         assert!(matches!(&failure, SendFailure::NeverSent(_)), "{failure}");
         assert!(!failure.to_string().contains("secret"), "{failure}");
     }
@@ -295,16 +399,14 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_closes_without_an_answer_says_that_it_may_have_arrived() {
         let url = answer_once(b"").await;
-        let failure = send(client().unwrap().get(url), soon()).await.unwrap_err();
+        let failure = get(url, soon()).await.unwrap_err();
         assert!(matches!(&failure, SendFailure::Unanswered(_)), "{failure}");
     }
 
     #[tokio::test]
     async fn nothing_is_sent_after_the_time_is_up() {
         let url = answer_once(b"HTTP/1.1 204 No Content\r\n\r\n").await;
-        let failure = send(client().unwrap().get(url), Instant::now())
-            .await
-            .unwrap_err();
+        let failure = get(url, Instant::now()).await.unwrap_err();
         assert!(matches!(&failure, SendFailure::NeverSent(_)), "{failure}");
     }
 
@@ -313,13 +415,13 @@ mod tests {
         let url =
             answer_once(b"HTTP/1.1 302 Found\r\nlocation: https://elsewhere.example/\r\n\r\n")
                 .await;
-        let response = send(client().unwrap().get(url), soon()).await.unwrap();
+        let response = get(url, soon()).await.unwrap();
         assert_eq!(response.status(), 302);
     }
 
     async fn body_of(answer: &'static [u8], limit_bytes: usize) -> Result<Vec<u8>, BodyFailure> {
         let url = answer_once(answer).await;
-        let response = send(client().unwrap().get(url), soon()).await.unwrap();
+        let response = get(url, soon()).await.unwrap();
         read_body(response, limit_bytes, soon()).await
     }
 

@@ -22,6 +22,7 @@ use self::{kind::Invocation, log::log};
 use crate::{
     bridge::{Bridge, BridgeError, Change, Deadlines},
     hierarchy::Salt,
+    http::Client,
     operator::{ACTIONS, Action, Answer, BadAction, carry_out},
     queue::{Batch, BatchResponse, Queue},
     retry::RetryPolicy,
@@ -38,7 +39,7 @@ const DEFAULT_TIME: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Parts {
     /// The one HTTP client.
-    pub http: reqwest::Client,
+    pub http: Client,
     /// Where secrets come from.
     pub secrets: SecretsHome,
     /// Where the state lies.

@@ -25,6 +25,7 @@ pub mod sources;
 pub mod state;
 pub mod store;
 pub mod timestamp;
+pub mod tls;
 mod token;
 pub mod tryout;
 pub mod webhook;

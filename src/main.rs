@@ -3,13 +3,12 @@
 //! The only file that reads the environment and the system's clock.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result, anyhow};
-use aws_config::BehaviorVersion;
 use calven_bridge::{
     config::{Config, Files},
     hierarchy::Salt,
@@ -46,17 +45,22 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 
 async fn function() -> Result<Function> {
     let config = Config::read(&variable, &files()?)?;
-    let http = http::client().context("the HTTP client could not be made")?;
-    let store = store::open(&config.state_url, &http, &variable, STORE_TIMEOUT)?;
+    let network = match variable("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
+        Some(path) => http::client_trusting(Path::new(&path))?,
+        None => http::client()?,
+    };
+    let store = store::open(&config.state_url, &network, &variable, STORE_TIMEOUT)?;
+    let secrets = match &config.secrets_file {
+        Some(path) => SecretsHome::File(path.clone()),
+        None => SecretsHome::SecretsManager(
+            secrets_manager_client(&network, &variable)
+                .map_err(|reason| anyhow!("Secrets Manager cannot be asked: {reason}"))?,
+        ),
+    };
+    let http = http::Client::from(network);
     let queue = match &config.queue_url {
         Some(url) => Some(Queue::open(url, &http, &variable, Clock::new(now))?),
         None => None,
-    };
-    let secrets = match &config.secrets_file {
-        Some(path) => SecretsHome::File(path.clone()),
-        None => SecretsHome::SecretsManager(secrets_manager_client(
-            &aws_config::load_defaults(BehaviorVersion::latest()).await,
-        )),
     };
     let parts = Parts {
         http,

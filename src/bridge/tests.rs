@@ -87,7 +87,7 @@ impl Scene {
         };
         let home = SecretsHome::File(self.folder.path().join("secrets.json"));
         let secrets = Arc::new(Secrets::new(home, Duration::from_secs(300), clock.clone()));
-        let http = http::client().unwrap();
+        let http = http::Client::from(http::client().unwrap());
         let retry = RetryPolicy {
             first: Duration::from_millis(1),
             cap: Duration::from_millis(2),

@@ -99,7 +99,7 @@ impl CallError {
     }
 
     /// Whether any attempt may have taken effect although no success was read: sent without a complete
-    /// answer, or answered 5xx.
+    /// answer, or answered 408 or 5xx.
     pub fn may_have_landed(&self) -> bool {
         self.may_have_landed
     }

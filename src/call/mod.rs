@@ -13,13 +13,13 @@ mod remote;
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
+use reqwest::{RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
 use tokio::time::{Instant, timeout_at};
 
 pub use self::fault::{CallError, Fault, Step};
 pub(crate) use self::remote::{BadTokenAnswer, Remote};
 use crate::{
-    http::{BodyFailure, SendFailure, read_body, send},
+    http::{BodyFailure, Client, SendFailure, read_body},
     retry::{Attempts, RetryPolicy, retry_after},
     secrets::{Secret, Secrets, SecretsError},
     timestamp::Clock,
@@ -189,7 +189,7 @@ impl Caller {
         };
         let request = remote.request(&credential, token.as_ref().map(|token| &token.value));
         let sent_at = self.clock.now();
-        let response = match send(request, until).await {
+        let response = match self.http.send(request, until).await {
             Ok(response) => response,
             Err(failure) => {
                 *may_have_landed |= matches!(failure, SendFailure::Unanswered(_));
@@ -200,7 +200,8 @@ impl Caller {
         if status.is_success() {
             return Ok(remote.read(response, sent_at, until).await?);
         }
-        *may_have_landed |= status.is_server_error();
+        // Who gave up waiting in between may have passed it on.
+        *may_have_landed |= status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
         let denied = match token {
             _ if status != StatusCode::UNAUTHORIZED => None,
             Some(token) => Some(Denied::Token(token.serial)),
@@ -219,7 +220,9 @@ impl Caller {
         request: RequestBuilder,
         until: Instant,
     ) -> Result<Fetched, Failed> {
-        let response = send(request, until)
+        let response = self
+            .http
+            .send(request, until)
             .await
             .map_err(|failure| self.send_fault(failure, Step::Token))?;
         let status = response.status();

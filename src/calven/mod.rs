@@ -13,7 +13,7 @@ mod credential;
 use std::sync::Arc;
 
 use reqwest::{
-    Client, RequestBuilder, Response,
+    RequestBuilder, Response,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 pub use self::credential::CalvenCredential;
 use crate::{
     call::{BadTokenAnswer, CallError, Caller, Fault, Remote},
-    http::BaseUrl,
+    http::{BaseUrl, Client},
     retry::RetryPolicy,
     secrets::Secrets,
     timestamp::{Clock, Timestamp},

@@ -76,7 +76,7 @@ impl Scene {
         ));
         let base_url = BaseUrl::parse(&stand_in.url()).unwrap();
         let calven = Calven::new(
-            http::client().unwrap(),
+            http::client().unwrap().into(),
             base_url,
             secrets,
             "calven".to_owned(),

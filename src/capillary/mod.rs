@@ -10,7 +10,7 @@ pub mod statements;
 use std::{fmt, sync::Arc};
 
 use reqwest::{
-    Client, RequestBuilder, Response,
+    RequestBuilder, Response,
     header::{ACCEPT, CONTENT_TYPE, HeaderName},
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -22,7 +22,7 @@ pub use self::{
 };
 use crate::{
     call::{BadTokenAnswer, CallError, Caller, Fault, Remote, Step, body_fault},
-    http::{BaseUrl, read_body, sensitive_header},
+    http::{BaseUrl, Client, read_body, sensitive_header},
     retry::RetryPolicy,
     secrets::Secrets,
     timestamp::{Clock, Timestamp},

@@ -64,7 +64,7 @@ impl Scene {
             clock.clone(),
         ));
         let base_url = BaseUrl::parse(&stand_in.url()).unwrap();
-        let http = http::client().unwrap();
+        let http = http::Client::from(http::client().unwrap());
         let capillary =
             Capillary::new(http, base_url, secrets, "capillary".to_owned(), true, clock)
                 .with_retry_policy(RetryPolicy {

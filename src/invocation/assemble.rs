@@ -9,6 +9,7 @@ use crate::{
     capillary::{Capillary, statements::OrgTypes},
     config::Config,
     hierarchy::{Guard, Rules, SourceName},
+    http::Client,
     reread::Rereader,
     retry::RetryPolicy,
     secrets::Secrets,
@@ -117,7 +118,7 @@ impl Function {
 /// Of every source that can be read again.
 fn rereaders(
     sources: &Sources,
-    http: &reqwest::Client,
+    http: &Client,
     secrets: &Arc<Secrets>,
     clock: &Clock,
     retry: RetryPolicy,

@@ -15,7 +15,7 @@ use object_store::{
     client::{HttpRequest, HttpRequestBody},
 };
 use reqwest::{
-    Client, Method, Response, Url,
+    Method, Response, Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
 };
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use super::QueueUrl;
 use crate::{
     aws,
-    http::{BodyFailure, SendFailure, read_body, send},
+    http::{BodyFailure, Client, SendFailure, read_body},
     retry::{Attempts, RetryPolicy, retry_after},
     timestamp::Clock,
 };
@@ -128,7 +128,7 @@ impl Queue {
             .ok_or_else(|| unusable("AWS_REGION is not set".to_owned()))?;
         let endpoint = aws::endpoint_of(ENDPOINT, variables).map_err(unusable)?;
         let service = endpoint.map_or_else(|| url.service(), |endpoint| endpoint.at("/"));
-        let credentials = aws::credentials(http, variables).map_err(unusable)?;
+        let credentials = aws::credentials(http.network(), variables).map_err(unusable)?;
         Ok(Self {
             http: http.clone(),
             url: url.clone(),
@@ -181,7 +181,9 @@ impl Queue {
     async fn attempt(&self, body: Vec<u8>, message: &str, until: Instant) -> Result<(), Failed> {
         let headers = self.signed(&body, until).await?;
         let request = self.http.post(self.service.clone());
-        let response = send(request.headers(headers).body(body), until)
+        let response = self
+            .http
+            .send(request.headers(headers).body(body), until)
             .await
             .map_err(|failure| match failure {
                 SendFailure::Unsendable => self.unusable("the request cannot be written as HTTP"),

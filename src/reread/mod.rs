@@ -10,7 +10,7 @@ mod reading;
 use std::sync::Arc;
 
 use reqwest::{
-    Client, RequestBuilder, Response,
+    RequestBuilder, Response,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use secrecy::SecretString;
@@ -21,7 +21,7 @@ use self::reading::{GivenUp, Next, Reading};
 use crate::{
     call::{CallError, Caller, Fault, Remote, Step, body_fault},
     hierarchy::{SourceName, Stated},
-    http::{BaseUrl, read_body},
+    http::{BaseUrl, Client, read_body},
     retry::RetryPolicy,
     secrets::Secrets,
     sources::snapshot::{PageFault, Question, Snapshot},

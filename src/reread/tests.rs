@@ -53,7 +53,7 @@ impl Scene {
         let secrets = Arc::new(Secrets::new(home, age, clock.clone()));
         let rereader = Rereader::new(
             SourceName::new("people"),
-            http::client().unwrap(),
+            http::client().unwrap().into(),
             BaseUrl::parse(&format!("{}/v1/", api.url())).unwrap(),
             secrets,
             "people-api".to_owned(),

@@ -2,23 +2,15 @@
 
 use std::{collections::HashMap, error::Error as StdError, fs, io, path::Path, time::Duration};
 
-use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::{
     Client,
-    config::{
-        Builder, ConfigBag, Intercept, RuntimeComponents, http::HttpResponse,
-        interceptors::BeforeDeserializationInterceptorContextRef, retry::RetryConfig,
-        timeout::TimeoutConfig,
-    },
-    error::{BoxError, ProvideErrorMetadata, SdkError},
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
     operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput},
 };
 use serde_json::value::RawValue;
 
 use super::SecretsError;
-
-/// More than any answer takes: a secret has at most 64 KiB.
-const ANSWER_LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// Which of the versions, by the label that Secrets Manager keeps on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +32,7 @@ impl Stage {
     }
 
     /// How long a call may take, its attempts together. One can do without the previous version.
-    fn deadline(self) -> Duration {
+    pub(super) fn deadline(self) -> Duration {
         match self {
             Self::Current => Duration::from_secs(5),
             Self::Previous => Duration::from_secs(2),
@@ -50,49 +42,6 @@ impl Stage {
 
 /// A secret's text, and its version where the home has a name for it.
 type Fetched = (String, Option<String>);
-
-/// A client for Secrets Manager that gives up early enough for a webhook: two attempts within five
-/// seconds.
-pub fn secrets_manager_client(aws: &SdkConfig) -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_millis(2_400))
-        .operation_timeout(Stage::Current.deadline())
-        .build();
-    let retries = RetryConfig::standard()
-        .with_max_attempts(2)
-        .with_initial_backoff(Duration::from_millis(50));
-    let config = Builder::from(aws)
-        .timeout_config(timeouts)
-        .retry_config(retries)
-        .interceptor(Bounded)
-        .build();
-    Client::from_conf(config)
-}
-
-/// Refuses an answer that says it is larger than any is, before the SDK takes all of it into memory.
-#[derive(Debug)]
-struct Bounded;
-
-impl Intercept for Bounded {
-    fn name(&self) -> &'static str {
-        "Bounded"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let length = context.response().headers().get("content-length");
-        let length = length.and_then(|text| text.parse::<u64>().ok());
-        if length.is_some_and(|bytes| bytes > ANSWER_LIMIT_BYTES) {
-            return Err("the answer is larger than any is".into());
-        }
-        Ok(())
-    }
-}
 
 /// Asks Secrets Manager.
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
@@ -218,9 +167,14 @@ pub(super) async fn from_file(
                 ),
             )
         })?;
-    let key = match stage {
+    let value = all.remove(&key(id, stage));
+    Ok(value.map(|value| (value.get().to_owned(), None)))
+}
+
+/// What a version is called where the id and the version are one word.
+pub(super) fn key(id: &str, stage: Stage) -> String {
+    match stage {
         Stage::Current => id.to_owned(),
         Stage::Previous => format!("{id}@{}", stage.label()),
-    };
-    Ok(all.remove(&key).map(|value| (value.get().to_owned(), None)))
+    }
 }

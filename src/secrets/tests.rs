@@ -2,13 +2,11 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_secretsmanager::config::{Credentials, SharedCredentialsProvider};
 use serde_json::Value;
 use stand_ins::secrets_manager::{Fault, SecretsManager};
 use tempfile::TempDir;
 
-use crate::timestamp::Timestamp;
+use crate::{http, timestamp::Timestamp};
 
 use super::*;
 
@@ -59,13 +57,14 @@ fn moved_clock() -> (Clock, Arc<AtomicI64>) {
 }
 
 fn client(url: &str) -> aws_sdk_secretsmanager::Client {
-    let aws = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
-        .endpoint_url(url)
-        .build();
-    secrets_manager_client(&aws)
+    let variables = |name: &str| match name {
+        "AWS_REGION" => Some("us-east-1".to_owned()),
+        "AWS_ACCESS_KEY_ID" => Some("test-access-key".to_owned()),
+        "AWS_SECRET_ACCESS_KEY" => Some("test-secret-access-key".to_owned()),
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(url.to_owned()),
+        _ => None,
+    };
+    secrets_manager_client(&http::client().unwrap(), &variables).unwrap()
 }
 
 fn token(secret: &Secret) -> String {

@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>: `If-None-Match: *`
 //! creates, `If-Match` with the `ETag` replaces, 412 is a lost race, 409 a race that S3 gave up.
 //!
-//! `object_store` repeats a PUT that was answered 5xx. Where the first one had landed all the same, the
+//! `object_store` repeats a PUT that was answered 5xx, or not at all since its connection broke. Where the first one had landed all the same, the
 //! repeated one is answered 412, and this module says [`Swap::Lost`]: its caller loads again, finds its
 //! own document and goes on from there. [`Swap::Won`] is said after a 2xx only.
 
@@ -12,11 +12,11 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use object_store::{
     BackoffConfig, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig, UpdateVersion,
     aws::{AmazonS3, AmazonS3ConfigKey, S3ConditionalPut},
-    client::HttpError,
+    client::{HttpError, HttpErrorKind},
     path::Path,
 };
 
-use crate::aws;
+use crate::aws::{self, TooLarge};
 
 use super::{BoxFuture, Loaded, S3Location, StateStore, StoreError, Swap, Tag};
 
@@ -24,7 +24,7 @@ use super::{BoxFuture, Loaded, S3Location, StateStore, StoreError, Swap, Tag};
 const LONGEST_RETRYING: Duration = Duration::from_secs(3);
 
 /// Far more than any state has, and what a process can take into its memory without an end to it.
-const LARGEST_BYTES: u64 = 256 * 1024 * 1024;
+const LARGEST_BYTES: usize = 256 * 1024 * 1024;
 
 /// One object, swapped by its `ETag`.
 pub struct S3Store {
@@ -51,7 +51,7 @@ impl S3Store {
             home: home.clone(),
             reason,
         };
-        let builder = aws::s3(http, variables).map_err(unusable)?;
+        let builder = aws::s3(http, LARGEST_BYTES, variables).map_err(unusable)?;
         if builder
             .get_config_value(&AmazonS3ConfigKey::Region)
             .is_none()
@@ -95,14 +95,7 @@ impl S3Store {
         let Some(etag) = found.meta.e_tag.clone() else {
             return Err(self.unusable("the object has no ETag, so it cannot be swapped"));
         };
-        let size = found.meta.size;
-        if size > LARGEST_BYTES {
-            return Err(self.unusable(&too_large(size)));
-        }
-        let bytes = found.bytes().await.map_err(|_| StoreError::Unavailable {
-            home: self.home.clone(),
-            reason: "the answer is cut off".to_owned(),
-        })?;
+        let bytes = found.bytes().await.map_err(|error| self.error(&error))?;
         Ok(Some(Loaded {
             bytes: bytes.into(),
             tag: Tag(etag),
@@ -110,9 +103,11 @@ impl S3Store {
     }
 
     async fn put(&self, bytes: Vec<u8>, expected: Option<Tag>) -> Result<Swap, StoreError> {
-        let size = bytes.len() as u64;
-        if size > LARGEST_BYTES {
-            return Err(self.unusable(&too_large(size)));
+        if bytes.len() > LARGEST_BYTES {
+            let size = bytes.len();
+            return Err(self.unusable(&format!(
+                "the document has {size} bytes, and no more than {LARGEST_BYTES} are taken"
+            )));
         }
         let mode = match expected {
             None => PutMode::Create,
@@ -164,8 +159,14 @@ impl S3Store {
     /// Says status and S3's error code, or the transport's complaint; never a body or a header.
     fn error(&self, error: &object_store::Error) -> StoreError {
         let home = self.home.clone();
-        if let Some(transport) = transport_error(error) {
-            let reason = format!("the connection failed ({:?})", transport.kind());
+        if let Some(too_large) = cause::<TooLarge>(error) {
+            return self.unusable(&too_large.to_string());
+        }
+        if let Some(transport) = cause::<HttpError>(error) {
+            let reason = match transport.kind() {
+                HttpErrorKind::Interrupted => "the answer is cut off".to_owned(),
+                kind => format!("the connection failed ({kind:?})"),
+            };
             return StoreError::Unavailable { home, reason };
         }
         let text = error.to_string();
@@ -194,15 +195,11 @@ impl S3Store {
     }
 }
 
-/// What cannot be read again is not written either.
-fn too_large(bytes: u64) -> String {
-    format!("the document has {bytes} bytes, and no more than {LARGEST_BYTES} are taken")
-}
-
-fn transport_error(error: &object_store::Error) -> Option<&HttpError> {
+/// The cause of this type, where there is one.
+fn cause<E: StdError + 'static>(error: &object_store::Error) -> Option<&E> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<HttpError>() {
+        if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
         }
         next = error.source();

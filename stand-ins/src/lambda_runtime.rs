@@ -95,6 +95,11 @@ impl LambdaRuntime {
         self.server.address()
     }
 
+    /// How many invocations were handed out and not answered.
+    pub fn unanswered(&self) -> usize {
+        self.shared.lock().running.len()
+    }
+
     /// Invokes the function: `timeout` is its deadline and how long its answer is waited for.
     pub async fn invoke(&self, event: Value, timeout: Duration) -> Invoked {
         let (answer, answered) = oneshot::channel();

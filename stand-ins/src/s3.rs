@@ -62,9 +62,15 @@ pub struct Seen {
 
 #[derive(Debug, Default)]
 struct Inner {
-    buckets: BTreeMap<String, BTreeMap<String, Bytes>>,
+    buckets: BTreeMap<String, BTreeMap<String, Object>>,
     faults: VecDeque<Fault>,
     seen: Vec<Seen>,
+}
+
+#[derive(Debug)]
+struct Object {
+    bytes: Bytes,
+    tag: String,
 }
 
 #[derive(Debug, Default)]
@@ -140,7 +146,7 @@ impl S3 {
     /// What an object holds.
     pub fn object(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
         let inner = lock(&self.shared.inner);
-        Some(inner.buckets.get(bucket)?.get(key)?.to_vec())
+        Some(inner.buckets.get(bucket)?.get(key)?.bytes.to_vec())
     }
 
     /// All requests so far.
@@ -228,7 +234,7 @@ fn answer(
         return refuse(StatusCode::NOT_FOUND, "NoSuchBucket");
     };
     if method == Method::PUT {
-        let held = objects.get(&key).map(etag);
+        let held = objects.get(&key).map(|object| &object.tag);
         match (
             text(headers, header::IF_MATCH),
             text(headers, header::IF_NONE_MATCH),
@@ -236,7 +242,7 @@ fn answer(
             (None, None) => {}
             (Some(expected), None) => match held {
                 None => return refuse(StatusCode::NOT_FOUND, "NoSuchKey"),
-                Some(held) if held != expected => {
+                Some(held) if *held != expected => {
                     return refuse(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
                 }
                 Some(_) => {}
@@ -249,7 +255,11 @@ fn answer(
             (_, Some(_)) => return refuse(StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
         }
         let tag = etag(&body);
-        objects.insert(key, body);
+        let object = Object {
+            bytes: body,
+            tag: tag.clone(),
+        };
+        objects.insert(key, object);
         return [(header::ETAG, tag)].into_response();
     }
     if method != Method::GET && method != Method::HEAD {
@@ -257,9 +267,9 @@ fn answer(
     }
     match objects.get(&key) {
         None => refuse(StatusCode::NOT_FOUND, "NoSuchKey"),
-        Some(bytes) => (
+        Some(Object { bytes, tag }) => (
             [
-                (header::ETAG, etag(bytes)),
+                (header::ETAG, tag.clone()),
                 (
                     header::LAST_MODIFIED,
                     "Sun, 22 Nov 2026 10:00:00 GMT".to_owned(),

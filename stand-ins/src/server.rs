@@ -15,9 +15,12 @@ use axum::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinHandle,
 };
+
+/// So many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// A running [`Router`]; it ends when this is dropped.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Server {
     router: Router,
     address: SocketAddr,
     running: Mutex<Option<Running>>,
+    /// Keeps the port while nobody listens on it, so that no other test's server gets it.
+    kept: Mutex<Option<TcpSocket>>,
 }
 
 #[derive(Debug)]
@@ -48,6 +53,7 @@ impl Server {
             router,
             address,
             running: Mutex::new(Some(running)),
+            kept: Mutex::new(None),
         })
     }
 
@@ -68,6 +74,7 @@ impl Server {
             let task = running.stop();
             // Only once the task has ended is the listener closed; that it was aborted is no news.
             let _ended = task.await;
+            *locked(&self.kept) = keep(self.address).ok();
         }
     }
 
@@ -79,10 +86,22 @@ impl Server {
         if locked(&self.running).is_some() {
             return Ok(());
         }
-        let listener = TcpListener::bind(self.address).await?;
+        let kept = locked(&self.kept).take();
+        let listener = match kept {
+            Some(socket) => socket.listen(BACKLOG)?,
+            None => TcpListener::bind(self.address).await?,
+        };
         *locked(&self.running) = Some(Running::serve(listener, self.router.clone()));
         Ok(())
     }
+}
+
+/// Takes a port and does not listen: who connects is refused.
+fn keep(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 impl Drop for Server {

@@ -10,8 +10,6 @@ use std::{
     time::Duration,
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_secretsmanager::config::{Credentials, SharedCredentialsProvider};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use calven_bridge::{
     config::{Config, Files},
@@ -540,6 +538,7 @@ impl World {
         let clock = Clock::new(move || Timestamp::from_micros(micros.load(Ordering::SeqCst)));
         let http = self.http.clone();
         let http = http.unwrap_or_else(|| http::client().unwrap());
+        let http = http::Client::from(http);
         let queue = config.queue_url.as_ref();
         let queue = queue.map(|url| Queue::open(url, &http, &variable, clock.clone()).unwrap());
         let parts = Parts {
@@ -707,13 +706,14 @@ impl World {
 }
 
 pub(crate) fn manager_at(url: &str) -> aws_sdk_secretsmanager::Client {
-    let aws = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
-        .endpoint_url(url)
-        .build();
-    secrets_manager_client(&aws)
+    let variables = |name: &str| match name {
+        "AWS_REGION" => Some("us-east-1".to_owned()),
+        "AWS_ACCESS_KEY_ID" => Some("test-access-key".to_owned()),
+        "AWS_SECRET_ACCESS_KEY" => Some("test-secret-access-key".to_owned()),
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(url.to_owned()),
+        _ => None,
+    };
+    secrets_manager_client(&http::client().unwrap(), &variables).unwrap()
 }
 
 /// `"Group [Type]"` or `"Group [Type] < Parent [Type]"` as one of Calven's rows.

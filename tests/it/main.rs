@@ -28,6 +28,7 @@ mod proofs;
 mod queue;
 mod queueing;
 mod recipe;
+mod recovery;
 mod refusals;
 mod safety;
 mod senders;

@@ -24,7 +24,7 @@ fn open(url: &str, variables: &[(&str, &str)]) -> Result<Queue, QueueError> {
     };
     let queue = Queue::open(
         &url.parse().unwrap(),
-        &http::client().unwrap(),
+        &http::client().unwrap().into(),
         &variable,
         clock,
     )?;

@@ -107,7 +107,18 @@ struct Held {
     tokens: HashMap<String, i64>,
     rows: Option<Vec<Row>>,
     puts: Vec<Received>,
+    put_count: usize,
+    only_counts: bool,
     token_requests: Vec<Received>,
+}
+
+impl Held {
+    fn note_put(&mut self, request: &Received) {
+        self.put_count += 1;
+        if !self.only_counts {
+            self.puts.push(request.clone());
+        }
+    }
 }
 
 impl CalvenStandIn {
@@ -142,6 +153,8 @@ impl CalvenStandIn {
                 tokens: HashMap::new(),
                 rows: None,
                 puts: Vec::new(),
+                put_count: 0,
+                only_counts: false,
                 token_requests: Vec::new(),
             }),
         });
@@ -162,9 +175,19 @@ impl CalvenStandIn {
         locked(&self.shared.held).rows.clone()
     }
 
-    /// Every PUT that came, taken or not, oldest first.
+    /// Every PUT that came, taken or not, oldest first; those that were [only counted](Self::only_count) are left out.
     pub fn puts(&self) -> Vec<Received> {
         locked(&self.shared.held).puts.clone()
+    }
+
+    /// How many PUTs came, taken or not.
+    pub fn put_count(&self) -> usize {
+        locked(&self.shared.held).put_count
+    }
+
+    /// From now on PUTs are counted and not kept: for who sends many thousands.
+    pub fn only_count(&self) {
+        locked(&self.shared.held).only_counts = true;
     }
 
     /// Every request for a token that came, granted or not, oldest first.
@@ -259,7 +282,7 @@ async fn receive(
     };
     match (method, uri.to_string().as_str()) {
         (Method::PUT, PUT_BEARER | PUT_BASIC) => {
-            locked(&shared.held).puts.push(request.clone());
+            locked(&shared.held).note_put(&request);
             shared
                 .put_faults
                 .answer(&connection, || put(&shared, &request))

@@ -41,7 +41,7 @@ impl View {
                 Some(rows) => Json(json!({"groupRelationships": rows})).into_response(),
                 None => Json(Value::Null).into_response(),
             },
-            Self::Puts => Json(held.puts.len()).into_response(),
+            Self::Puts => Json(held.put_count).into_response(),
         }
     }
 }
