@@ -1,10 +1,11 @@
 """The built function among real parts: both ways to run it, all four ways to call it.
 
-    real_parts.py --logs LOGS_FOLDER
+    real_parts.py --logs LOGS_FOLDER --measure MEASURE_BINARY
 
 moto stands in for Secrets Manager, S3 and SQS, the sandbox for Calven and Capillary. The function runs under `cargo lambda
 watch`, and, as SAM packed it, under Lambda's own Runtime Interface Emulator, which comes with SAM. After every call the
-rows that the strict stand-in for Calven holds are compared with the rows that should be there.
+rows that the strict stand-in for Calven holds are compared with the rows that should be there. Then a damaged state is restored
+from the bucket's versions, as docs/deploy.md tells, and instances that share a state in that bucket are killed at random.
 
 Everything listens on 127.0.0.1, on free ports, and is stopped in the end; every wait has an end. The last line is
 `N passed, 0 failed`.
@@ -131,7 +132,7 @@ def tail(log, lines=40):
 
 def moto(logs):
     port = free_port()
-    command = [pathlib.Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", port]
+    command = [sys.executable, REPOSITORY / "ci/moto_one_at_a_time.py", port]
     ready = lambda: request(port, "GET", "/moto-api/")[0] < 500
     return port, running("moto", command, logs / "moto.log", ready, 60)
 
@@ -627,6 +628,71 @@ def queue_story(function, sandbox, queue):
     equal(f"{where}: nothing else is left", queue.waiting(), 0)
 
 
+# ---------------------------------------------------------------- the story of a damaged state
+
+
+def damage_story(function, sandbox, s3, state_key):
+    """What docs/deploy.md tells under "A damaged state, or an older one": each `aws s3api` command is the call of its name here."""
+    where = "a damaged state"
+    rows = MARKETING | organizations()
+    _, error = function.invoke({"action": "seed", "groupRelationships": as_rows(rows)})
+    check(f"{where}: seeded", not error, shown(error))
+    for team in sorted(TEAMS):
+        got = function.http("POST", "/webhooks/hris", *signed(changes(upsert(team))))
+        check(f"{where}: {team[0]} is published", got[0] == 200, f"got {got[0]} {shown(got[2])}")
+        rows = rows | {team}
+    whole = s3.get_object(Bucket=BUCKET, Key=state_key)["Body"].read()
+    damaged = whole[:len(whole) // 2]
+    s3.put_object(Bucket=BUCKET, Key=state_key, Body=damaged)
+    puts = sandbox.puts()
+
+    # It is told, and nothing is started over.
+    said = changes(upsert(("Partners", "Department", "Marketing", "Division")))
+    got = function.http("POST", "/webhooks/hris", *signed(said))
+    equal(f"{where}: a webhook is to be sent again", got[0], 500)
+    for action in ("reconcile", "plan", "history"):
+        _, error = function.invoke({"action": action})
+        told = (error or {}).get("errorType"), "the state cannot be read" in (error or {}).get("errorMessage", "")
+        equal(f"{where}: {action} fails, and says what is damaged", told, ("StateUnreadable", True))
+    equal(f"{where}: nothing was sent", sandbox.puts(), puts)
+    left = s3.get_object(Bucket=BUCKET, Key=state_key)["Body"].read()
+    check(f"{where}: it is left as it is", left == damaged, f"{len(left)} bytes")
+
+    # list-object-versions; get-object, and a look at it; copy-object; reconcile.
+    versions = s3.list_object_versions(Bucket=BUCKET, Prefix=state_key)["Versions"]
+    versions = [version for version in versions if version["Key"] == state_key]
+    check(f"{where}: the bucket has a version of each save", len(versions) == len(TEAMS) + 2, f"{len(versions)}")
+    check(f"{where}: the newest is the damaged one", versions[0]["IsLatest"] and versions[0]["Size"] == len(damaged), shown(len(versions)))
+    older = versions[1]["VersionId"]
+    looked_at = s3.get_object(Bucket=BUCKET, Key=state_key, VersionId=older)["Body"].read()
+    check(f"{where}: the one before is whole", as_json(looked_at).get("version") == len(TEAMS) + 1, f"{len(looked_at)} bytes")
+    s3.copy_object(Bucket=BUCKET, Key=state_key, CopySource={"Bucket": BUCKET, "Key": state_key, "VersionId": older})
+    answer, error = function.invoke({"action": "reconcile"})
+    check(f"{where}: restored, it is reconciled", not error and answer["status"] == "published", shown(answer or error))
+    equal(f"{where}: Calven holds what it says", sandbox.rows(), rows)
+
+    # The sender was told to send again, and does.
+    got = function.http("POST", "/webhooks/hris", *signed(said))
+    check(f"{where}: what was refused meanwhile is taken now", got[0] == 200, f"got {got[0]} {shown(got[2])}")
+    equal(f"{where}: and Calven holds it", sandbox.rows(), rows | {("Partners", "Department", "Marketing", "Division")})
+
+
+# ---------------------------------------------------------------- the story of the kills
+
+
+def kills_story(measure, package, logs, aws_port):
+    """`measure kills` drives instances of its own and says itself what is wrong; here it gets moto's S3 to keep their state in."""
+    done = subprocess.run(
+        [
+            measure, "kills", "--function", package / "bootstrap", "--state", f"s3://{BUCKET}/kills/state.json",
+            "--endpoint", f"http://127.0.0.1:{aws_port}", "--log", logs / "kills-function.log",
+        ],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400,
+    )
+    print(done.stdout)
+    check("the kills: what was acknowledged is there after one reconcile", done.returncode == 0, f"status {done.returncode}")
+
+
 def sandbox_secrets():
     return json.loads((SANDBOX / "secrets.json").read_text())
 
@@ -680,7 +746,9 @@ def client(service, aws_port):
 def main():
     parser = argparse.ArgumentParser(description="The built function among real parts.")
     parser.add_argument("--logs", type=pathlib.Path, required=True)
-    logs = parser.parse_args().logs.resolve()
+    parser.add_argument("--measure", type=pathlib.Path, required=True, help="the binary of measure/")
+    arguments = parser.parse_args()
+    logs, measure = arguments.logs.resolve(), arguments.measure.resolve()
     (logs / "secrets.json").write_text(json.dumps({"signingSecret": SIGNING_SECRET, "secretKey": AWS_SECRET_KEY}))
 
     with contextlib.ExitStack() as stack:
@@ -690,6 +758,8 @@ def main():
         s3, manager = client("s3", aws_port), client("secretsmanager", aws_port)
         for bucket in (BUCKET, PACKAGES):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        # As template.yaml has it.
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         for name, secret in (sandbox_secrets() | {SOURCE_SECRET_ID: {"signingSecret": SIGNING_SECRET}}).items():
             manager.create_secret(Name=name, SecretString=json.dumps(secret))
         package, layer = packed(folder, aws_port)
@@ -712,6 +782,14 @@ def main():
             function = Emulator(variables | {"QUEUE_URL": queue.url}, logs, package)
             with function.process:
                 queue_story(function, sandbox, queue)
+
+        sandbox, state_key = Sandbox(logs, "damage"), "damage/state.json"
+        with sandbox.process:
+            function = Emulator(function_variables(sandbox, aws_port, state_key, "calven/api", sources), logs, package)
+            with function.process:
+                damage_story(function, sandbox, s3, state_key)
+
+        kills_story(measure, package, logs, aws_port)
 
     print(f"{len(PASSED)} passed, {len(FAILED)} failed")
     sys.exit(1 if FAILED else 0)

@@ -19,6 +19,7 @@ mod faults;
 mod handshakes;
 mod harness;
 mod logs;
+mod measured;
 mod operators;
 mod order;
 mod outages;
