@@ -19,7 +19,7 @@ import sys
 import urllib.parse
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-FOLDERS = ["src", "tests", "examples", "stand-ins", "measure", "events", "ci"]
+FOLDERS = ["src", "tests", "examples", "stand-ins", "measure", "simulation", "events", "ci"]
 ENDINGS = {".rs", ".json", ".toml", ".py"}
 # Shorter ones would be found in words that have nothing to do with them.
 SHORTEST = 6

@@ -34,6 +34,8 @@ use self::{
     rereads::Rereads,
     saving::{Saved, Tries},
 };
+#[cfg(feature = "planted")]
+use crate::planted::{self, Bug};
 use crate::{
     calven::{Calven, CalvenError},
     hierarchy::{Guard, Hierarchy, Rules, Salt},
@@ -157,6 +159,8 @@ impl Bridge {
         deadlines: Deadlines,
     ) -> Result<Report, BridgeError> {
         let owing = matches!(change, Change::Reconcile { .. });
+        #[cfg(feature = "planted")]
+        let owing = owing && !planted::has(Bug::ReconcileSkipsItsPut);
         let mut progress = Progress {
             owing,
             put: false,
@@ -206,6 +210,8 @@ impl Bridge {
             if progress.given_up.is_none() {
                 match self.put(&hierarchy, deadlines).await {
                     Ok(()) => progress.put = true,
+                    #[cfg(feature = "planted")]
+                    Err(_) if planted::has(Bug::FailedPutPublished) => progress.put = true,
                     Err(failure) => {
                         // Only what Calven has certainly not taken leaves us sure of what it holds.
                         let sure = failure
@@ -217,7 +223,10 @@ impl Bridge {
                 }
             }
             if progress.given_up.is_some() {
-                if progress.owing {
+                let is_unsure = progress.owing;
+                #[cfg(feature = "planted")]
+                let is_unsure = is_unsure && !planted::has(Bug::UnsureNotSaved);
+                if is_unsure {
                     round.state.unsure = true;
                     round.state.unpaid += 1;
                 }
@@ -234,6 +243,10 @@ impl Bridge {
             }
             round.publish(send, change, self.clock.now());
             progress.owing = true;
+            #[cfg(feature = "planted")]
+            if planted::has(Bug::OwedPutNotPaid) {
+                progress.owing = false;
+            }
             match self
                 .save_round(&mut round, &mut progress, deadlines)
                 .await?
@@ -277,17 +290,25 @@ impl Bridge {
         }
         // Writing JSON into memory does not fail.
         let body = serde_json::to_vec(hierarchy).map_err(|_| None)?;
-        self.calven
-            .put(body, deadlines.publish)
-            .await
-            .map_err(|error| {
-                let may_have_landed = error.may_have_landed();
-                match error.is_transient() {
-                    true => tracing::warn!(%error, may_have_landed, "{NOT_TAKEN}"),
-                    false => tracing::error!(%error, may_have_landed, "{NOT_TAKEN}"),
-                }
-                Some(error)
-            })
+        #[cfg(feature = "planted")]
+        let body = match planted::has(Bug::RowsInNoOrder) {
+            true => planted::in_no_order(&body),
+            false => body,
+        };
+        let until = deadlines.publish;
+        #[cfg(feature = "planted")]
+        let until = match planted::has(Bug::RetriesPastTheDeadline) {
+            true => until + Duration::from_secs(60),
+            false => until,
+        };
+        self.calven.put(body, until).await.map_err(|error| {
+            let may_have_landed = error.may_have_landed();
+            match error.is_transient() {
+                true => tracing::warn!(%error, may_have_landed, "{NOT_TAKEN}"),
+                false => tracing::error!(%error, may_have_landed, "{NOT_TAKEN}"),
+            }
+            Some(error)
+        })
     }
 }
 

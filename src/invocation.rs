@@ -31,6 +31,11 @@ use crate::{
     timestamp::{Clock, Timestamp},
     webhook::{Edge, Outcome, Says, deadlines},
 };
+#[cfg(feature = "planted")]
+use crate::{
+    planted::{self, Bug},
+    report::Status,
+};
 
 /// How long an invocation may take where Lambda does not say.
 const DEFAULT_TIME: Duration = Duration::from_secs(30);
@@ -241,11 +246,18 @@ impl Function {
             match self.bridge.apply(&change, Deadlines::before(end)).await {
                 Ok(answer) => {
                     // A dry run saves nothing, so the queue must keep what it handed over.
-                    if answer.saved == Some(false) {
+                    let is_to_be_kept = answer.saved == Some(false);
+                    #[cfg(feature = "planted")]
+                    let is_to_be_kept = is_to_be_kept
+                        || (answer.status == Status::Accepted
+                            && planted::has(Bug::SavedBatchFails));
+                    if is_to_be_kept {
                         taken.into_iter().for_each(|record| response.fail(record));
                     }
                     report = Some(answer);
                 }
+                #[cfg(feature = "planted")]
+                Err(_) if planted::has(Bug::UnsavedBatchTaken) => {}
                 Err(error) => {
                     tracing::error!(%error, "a batch could not be saved");
                     taken.into_iter().for_each(|record| response.fail(record));

@@ -16,6 +16,8 @@ pub mod hierarchy;
 pub mod http;
 pub mod invocation;
 pub mod operator;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod queue;
 pub mod report;
 pub mod reread;

@@ -63,6 +63,8 @@ impl Tokens {
         until: Instant,
         fetch: impl AsyncFnOnce() -> Result<Fetched, E>,
     ) -> Result<Arc<Token>, E> {
+        #[cfg(feature = "planted")]
+        let refused = refused.filter(|_| !crate::planted::has(crate::planted::Bug::StaleTokenKept));
         let mut kept = timeout_at(until, self.0.lock()).await.map_err(|_| Busy)?;
         if let Some(token) = &kept.token
             && token.secret_version == secret_version

@@ -22,6 +22,8 @@ use self::{
     queueing::Webhook,
     response::{empty, greeted, health, refused, reported},
 };
+#[cfg(feature = "planted")]
+use crate::planted::{self, Bug};
 use crate::{
     bridge::{Bridge, BridgeError, Change, Deadlines, ThinEvent},
     hierarchy::{Delivery, SourceName},
@@ -164,7 +166,13 @@ impl Edge {
             .get(source.as_str())
             .ok_or(Refusal::NotFound)?;
         let claimed = source.proof.claimed(&given.headers);
-        heard(source, body, given, &claimed, *received)
+        let received = *received;
+        #[cfg(feature = "planted")]
+        let received = match planted::has(Bug::HandoverIsReceipt) {
+            true => self.clock.now(),
+            false => received,
+        };
+        heard(source, body, given, &claimed, received)
     }
 
     fn route(&self, path: &str) -> Option<Route<'_>> {

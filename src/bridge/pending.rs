@@ -94,6 +94,8 @@ impl Pending {
         match change {
             Change::Approve(digest) => {
                 let fits = pending.plan.digest(state.approvals) == *digest;
+                #[cfg(feature = "planted")]
+                let fits = fits || crate::planted::has(crate::planted::Bug::AnyDigestApproves);
                 if !pending.is_pending {
                     pending.refused =
                         Some("nothing is pending: there is no plan to approve".to_owned());

@@ -52,6 +52,8 @@ impl Bridge {
             (Err(failure), _) => warnings.push(failure.clone()),
             (Ok(None) | Ok(Some(_)), _) => {}
         }
+        #[cfg(feature = "planted")]
+        let before = state.ledger.clone();
         let mut merged = change.merge(&mut state.ledger);
         merged.and(reread);
         for source in change.proven() {
@@ -73,6 +75,12 @@ impl Bridge {
             &self.policy.rules,
             &merged,
         );
+        #[cfg(feature = "planted")]
+        if crate::planted::has(crate::planted::Bug::HeldStatementLost)
+            && !projection.held_of_its_own().is_empty()
+        {
+            state.ledger = before;
+        }
         let pending = Pending::of(&mut state, &projection, change, &self.policy)?;
         changed |= merged.changed || pending.changes_the_hold();
         Ok(Round {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Bridge, BridgeError, Deadlines, Progress, round::Round};
+#[cfg(feature = "planted")]
+use crate::planted;
 use crate::{
     state::{State, StateError},
     store::{Swap, Tag},
@@ -69,6 +71,10 @@ impl Bridge {
         let swap = self.store.swap(bytes, tag);
         match tokio::time::timeout_at(deadlines.end, swap).await {
             Ok(Ok(Swap::Won(_))) => Ok(Saved::Won),
+            #[cfg(feature = "planted")]
+            Ok(Ok(Swap::Lost)) if planted::has(planted::Bug::LostSwapAcknowledged) => {
+                Ok(Saved::Won)
+            }
             Ok(Ok(Swap::Lost)) => Ok(Saved::Lost),
             Ok(Err(error)) if error.is_transient() && tries.failures < SAVE_RETRIES => {
                 tracing::warn!(%error, "saving failed and is tried again");

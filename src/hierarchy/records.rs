@@ -82,6 +82,11 @@ impl<T: Ord> Said<T> {
     /// Takes `said` if it is newer; says whether it was.
     pub(super) fn keep_newest(slot: &mut Option<Self>, said: Self) -> bool {
         match slot {
+            #[cfg(feature = "planted")]
+            Some(_) if crate::planted::has(crate::planted::Bug::ArrivalDecides) => {
+                *slot = Some(said);
+                true
+            }
             Some(known) if (known.at, &known.what) > (said.at, &said.what) => false,
             Some(known) if (known.at, &known.what) == (said.at, &said.what) => {
                 known.received = known.received.min(said.received);

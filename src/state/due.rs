@@ -55,6 +55,8 @@ impl Dues {
     /// Says whether it did.
     pub fn done(&mut self, source: &SourceName, seen: Option<Due>) -> bool {
         let fits = seen.is_some() && self.of(source) == seen;
+        #[cfg(feature = "planted")]
+        let fits = fits || crate::planted::has(crate::planted::Bug::DueIsDoneUnseen);
         if fits {
             self.by_source.remove(source);
         }
