@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::Value;
-use stand_ins::secrets_manager::{Fault, SecretsManager};
+use stand_ins::secrets_manager::{self, Fault, SecretsManager};
 use tempfile::TempDir;
 
 use crate::{http, timestamp::Timestamp};
@@ -57,13 +57,7 @@ fn moved_clock() -> (Clock, Arc<AtomicI64>) {
 }
 
 fn client(url: &str) -> aws_sdk_secretsmanager::Client {
-    let variables = |name: &str| match name {
-        "AWS_REGION" => Some("us-east-1".to_owned()),
-        "AWS_ACCESS_KEY_ID" => Some("test-access-key".to_owned()),
-        "AWS_SECRET_ACCESS_KEY" => Some("test-secret-access-key".to_owned()),
-        "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(url.to_owned()),
-        _ => None,
-    };
+    let variables = secrets_manager::variables(url);
     secrets_manager_client(&http::client().unwrap(), &variables).unwrap()
 }
 

@@ -28,6 +28,18 @@ use crate::{
 
 const REGION: &str = "us-east-1";
 
+/// What AWS's variables say to who asks the stand-in at `url`.
+pub fn variables(url: &str) -> impl Fn(&str) -> Option<String> {
+    let url = url.to_owned();
+    move |name| match name {
+        "AWS_REGION" => Some(REGION.to_owned()),
+        "AWS_ACCESS_KEY_ID" => Some("test-access-key".to_owned()),
+        "AWS_SECRET_ACCESS_KEY" => Some("test-secret-access-key".to_owned()),
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(url.clone()),
+        _ => None,
+    }
+}
+
 /// What goes wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {

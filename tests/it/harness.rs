@@ -29,7 +29,7 @@ use sha2::{Digest as _, Sha256};
 use stand_ins::{
     calven::{self, CalvenStandIn},
     capillary::{self, CapillaryStandIn},
-    secrets_manager::SecretsManager,
+    secrets_manager::{self, SecretsManager},
 };
 
 /// When the tests play, unless they say otherwise: after all that the events say.
@@ -706,13 +706,7 @@ impl World {
 }
 
 pub(crate) fn manager_at(url: &str) -> aws_sdk_secretsmanager::Client {
-    let variables = |name: &str| match name {
-        "AWS_REGION" => Some("us-east-1".to_owned()),
-        "AWS_ACCESS_KEY_ID" => Some("test-access-key".to_owned()),
-        "AWS_SECRET_ACCESS_KEY" => Some("test-secret-access-key".to_owned()),
-        "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(url.to_owned()),
-        _ => None,
-    };
+    let variables = secrets_manager::variables(url);
     secrets_manager_client(&http::client().unwrap(), &variables).unwrap()
 }
 

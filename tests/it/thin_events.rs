@@ -13,6 +13,19 @@ use crate::{
 
 const ACME: &str = "sources.acme = { preset = \"generic\", secret_id = \"hris/acme\", signature = { tolerance_seconds = 86400 } }\n";
 
+/// What the API of the source people says, read as a whole.
+pub(crate) const TEAMS_OF_PEOPLE: &str = r#"
+        [sources.people.snapshot]
+        path = "/groups"
+        lists = ["$"]
+        complete = "groups"
+        [sources.people.snapshot.groups.team]
+        at = "$"
+        name = "$.name"
+        type = { value = "Team" }
+        no_parent = "top"
+"#;
+
 /// The source people: any body has it read again.
 fn people(url: &str) -> String {
     format!(
@@ -23,15 +36,7 @@ fn people(url: &str) -> String {
         base_url = "{url}"
         api_secret_id = "own/token"
         event_id = "$.id"
-        [sources.people.snapshot]
-        path = "/groups"
-        lists = ["$"]
-        complete = "groups"
-        [sources.people.snapshot.groups.team]
-        at = "$"
-        name = "$.name"
-        type = {{ value = "Team" }}
-        no_parent = "top"
+        {TEAMS_OF_PEOPLE}
         "#
     )
 }

@@ -17,7 +17,10 @@ use stand_ins::{
     sqs::{self, Sqs},
 };
 
-use crate::harness::{Request, Setup, World, manager_at, read, upsert};
+use crate::{
+    harness::{Request, Setup, World, manager_at, read, upsert},
+    thin_events::TEAMS_OF_PEOPLE,
+};
 
 /// What Calven holds before.
 pub(super) const TOP: &str = "Top [Division]";
@@ -272,15 +275,7 @@ fn sources(api: &HrisStandIn) -> String {
         base_url = "{}"
         api_secret_id = "people/token"
         event_id = "$.id"
-        [sources.people.snapshot]
-        path = "/groups"
-        lists = ["$"]
-        complete = "groups"
-        [sources.people.snapshot.groups.team]
-        at = "$"
-        name = "$.name"
-        type = {{ value = "Team" }}
-        no_parent = "top"
+        {TEAMS_OF_PEOPLE}
         "#,
         api.url()
     )
