@@ -29,14 +29,19 @@ const BETWEEN_BEGINNINGS: Duration = Duration::from_millis(60);
 /// A machine that is too busy makes a slow remote of any; what is told wrong is wrong each time.
 const LOOKS: usize = 3;
 
+#[expect(
+    clippy::print_stdout,
+    reason = "who reads the log shall see that a first look was not enough"
+)]
 async fn every_fault_of(remote: Remote) {
     let http = calven_bridge::http::client().unwrap();
     let mut seen = String::new();
-    for _ in 0..LOOKS {
+    for look in 1..=LOOKS {
         seen = table(&rows(remote, &http).await);
         if is_told(remote.marker(), &seen) {
             return;
         }
+        println!("look {look} at {remote:?} differs from the table");
     }
     tell(remote.marker(), &seen);
 }
