@@ -24,6 +24,7 @@ use serde_json::json;
 use crate::{
     fault::{Fault, Faults, Struck},
     server::{Connection, Server, locked},
+    traffic::Traffic,
 };
 
 const HIERARCHY: &str = "/v2/organization/hierarchy";
@@ -139,6 +140,11 @@ impl CapillaryStandIn {
     /// Base URL, without a slash at the end.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// What goes over it.
+    pub fn traffic(&self) -> &Traffic {
+        self.server.traffic()
     }
 
     /// From now on the answer is this text, JSON or not.

@@ -20,7 +20,7 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 
-use crate::server::Server;
+use crate::{server::Server, traffic::Traffic};
 
 /// What came of an invocation.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +93,11 @@ impl LambdaRuntime {
     /// Host and port, for `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// What goes over it.
+    pub fn traffic(&self) -> &Traffic {
+        self.server.traffic()
     }
 
     /// How many invocations were handed out and not answered.

@@ -18,3 +18,4 @@ pub mod s3;
 pub mod secrets_manager;
 pub mod server;
 pub mod sqs;
+pub mod traffic;

@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     fault::{self, Faults, Struck},
     server::{Connection, Server},
+    traffic::Traffic,
 };
 
 /// What goes wrong with a request.
@@ -107,6 +108,11 @@ impl S3 {
     /// For `AWS_ENDPOINT_URL_S3`.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// What goes over it.
+    pub fn traffic(&self) -> &Traffic {
+        self.server.traffic()
     }
 
     /// The next requests go wrong like this, one each, in this order.

@@ -24,6 +24,7 @@ use tokio::sync::Semaphore;
 use crate::{
     fault::{self, Faults, Struck},
     server::{Connection, Server},
+    traffic::Traffic,
 };
 
 const REGION: &str = "us-east-1";
@@ -109,6 +110,11 @@ impl SecretsManager {
     /// For `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// What goes over it.
+    pub fn traffic(&self) -> &Traffic {
+        self.server.traffic()
     }
 
     /// A new current version of a secret; the one that was current becomes the previous one.

@@ -1,4 +1,4 @@
-//! A server on 127.0.0.1 whose connections can break, and which can be down for a while.
+//! A server on 127.0.0.1 whose connections can break, which can be down for a while, and whose [`Traffic`] can be watched.
 
 use std::{
     io,
@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
+    time::Instant,
 };
 
 use axum::{
@@ -19,6 +20,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::traffic::{Stage, Traffic};
+
 /// So many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
@@ -26,6 +29,7 @@ const BACKLOG: u32 = 1024;
 #[derive(Debug)]
 pub struct Server {
     router: Router,
+    traffic: Traffic,
     address: SocketAddr,
     running: Mutex<Option<Running>>,
     /// Keeps the port while nobody listens on it, so that no other test's server gets it.
@@ -48,9 +52,12 @@ impl Server {
     pub async fn start(port: u16, router: Router) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
-        let running = Running::serve(listener, router.clone());
+        let traffic = Traffic::default();
+        let router = traffic.over(router);
+        let running = Running::serve(listener, router.clone(), traffic.clone());
         Ok(Self {
             router,
+            traffic,
             address,
             running: Mutex::new(Some(running)),
             kept: Mutex::new(None),
@@ -65,6 +72,11 @@ impl Server {
     /// `http://127.0.0.1:<port>`, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What goes over it.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Closes the listener and every connection: whoever connects from now on is refused.
@@ -91,7 +103,8 @@ impl Server {
             Some(socket) => socket.listen(BACKLOG)?,
             None => TcpListener::bind(self.address).await?,
         };
-        *locked(&self.running) = Some(Running::serve(listener, self.router.clone()));
+        let running = Running::serve(listener, self.router.clone(), self.traffic.clone());
+        *locked(&self.running) = Some(running);
         Ok(())
     }
 }
@@ -113,11 +126,12 @@ impl Drop for Server {
 }
 
 impl Running {
-    fn serve(listener: TcpListener, router: Router) -> Self {
+    fn serve(listener: TcpListener, router: Router, traffic: Traffic) -> Self {
         let connections = Connections::default();
         let listener = BreakableListener {
             listener,
             connections: Arc::clone(&connections),
+            traffic,
         };
         let service = router.into_make_service_with_connect_info::<Connection>();
         let task = tokio::spawn(async move { axum::serve(listener, service).await });
@@ -144,6 +158,7 @@ struct Line {
     /// How many more bytes get through to the client.
     bytes_left: Option<usize>,
     reader: Option<Waker>,
+    stage: Stage,
 }
 
 impl Connection {
@@ -152,6 +167,7 @@ impl Connection {
             stream: Some(stream),
             bytes_left: None,
             reader: None,
+            stage: Stage::default(),
         })))
     }
 
@@ -169,6 +185,11 @@ impl Connection {
             reader.wake();
         }
         stream
+    }
+
+    /// Looks at what is under way on it, or changes it.
+    pub(crate) fn stage<R>(&self, change: impl FnOnce(&mut Stage) -> R) -> R {
+        change(&mut locked(&self.0).stage)
     }
 
     fn break_now(&self) {
@@ -190,6 +211,7 @@ impl Connected<IncomingStream<'_, BreakableListener>> for Connection {
 struct BreakableListener {
     listener: TcpListener,
     connections: Connections,
+    traffic: Traffic,
 }
 
 impl Listener for BreakableListener {
@@ -199,6 +221,7 @@ impl Listener for BreakableListener {
     async fn accept(&mut self) -> (BreakableStream, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.listener).await;
         let connection = Connection::new(stream);
+        self.traffic.connected();
         let mut connections = locked(&self.connections);
         connections.retain(Connection::is_open);
         connections.push(connection.clone());
@@ -228,10 +251,15 @@ impl AsyncRead for BreakableStream {
     ) -> Poll<io::Result<()>> {
         let mut line = locked(&self.0.0);
         line.reader = Some(cx.waker().clone());
-        match line.stream.as_mut() {
+        let had = buffer.filled().len();
+        let read = match line.stream.as_mut() {
             Some(stream) => Pin::new(stream).poll_read(cx, buffer),
             None => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        };
+        if buffer.filled().len() > had {
+            line.stage.read();
         }
+        read
     }
 }
 
@@ -249,9 +277,13 @@ impl AsyncWrite for BreakableStream {
         let Some(stream) = line.stream.as_mut() else {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         };
+        let now = Instant::now();
         let written = Pin::new(stream).poll_write(cx, bytes.get(..allowed).unwrap_or(bytes));
-        if let (Poll::Ready(Ok(written)), Some(left)) = (&written, line.bytes_left.as_mut()) {
-            *left = left.saturating_sub(*written);
+        if let Poll::Ready(Ok(written)) = &written {
+            if let Some(left) = line.bytes_left.as_mut() {
+                *left = left.saturating_sub(*written);
+            }
+            line.stage.wrote(now);
         }
         written
     }

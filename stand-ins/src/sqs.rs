@@ -29,6 +29,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     fault::{Fault, Faults, Struck},
     server::{Connection, Server, locked},
+    traffic::Traffic,
 };
 
 /// Whose requests are taken: `AWS_ACCESS_KEY_ID`.
@@ -98,6 +99,11 @@ impl Sqs {
     /// Base URL of the service, for `AWS_ENDPOINT_URL_SQS`.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// What goes over it.
+    pub fn traffic(&self) -> &Traffic {
+        self.server.traffic()
     }
 
     /// For `QUEUE_URL`.

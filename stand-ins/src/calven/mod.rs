@@ -35,6 +35,7 @@ use self::{
 use crate::{
     fault::{Fault, Faults, Struck},
     server::{Connection, Server, locked},
+    traffic::Traffic,
 };
 
 const PUT_BEARER: &str = "/v1/directory/group-hierarchy-relationship";
@@ -168,6 +169,11 @@ impl CalvenStandIn {
     /// Base URL, without a slash at the end.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// What goes over it.
+    pub fn traffic(&self) -> &Traffic {
+        self.server.traffic()
     }
 
     /// What Calven holds; `None` before the first PUT that was taken.
