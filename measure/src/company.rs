@@ -82,6 +82,16 @@ impl Company {
         }
     }
 
+    /// A company that begins with so many groups, all of them there and a team among them, and never says everything at once.
+    pub fn with_groups(seed: u64, groups: usize, since: OffsetDateTime) -> Self {
+        let teams = groups.saturating_sub(DIVISIONS + DEPARTMENTS).max(1);
+        let mut company = Self::new(seed, teams, Snapshots::Never, since);
+        for (n, place) in company.teams.iter_mut().enumerate() {
+            *place = Some(n % DEPARTMENTS);
+        }
+        company
+    }
+
     /// When to begin so that the last of so many things happens before `now`.
     pub fn since(now: OffsetDateTime, happenings: usize) -> OffsetDateTime {
         let steps = u32::try_from(happenings).unwrap_or(u32::MAX);
@@ -118,6 +128,22 @@ impl Company {
         };
         self.last = Some(webhook.clone());
         Ok(webhook)
+    }
+
+    /// What is said as a team moves to a department in which it was not: a change in any case.
+    ///
+    /// # Errors
+    /// Where the time cannot be written.
+    pub fn next_move(&mut self) -> Result<Webhook> {
+        self.clock += STEP;
+        self.happened += 1;
+        let n = self.random.usize(0..self.teams.len());
+        let further = self.random.usize(1..DEPARTMENTS);
+        let place = self.teams.get_mut(n).context("a company has teams")?;
+        let above = place.map_or(0, |above| (above + further) % DEPARTMENTS);
+        *place = Some(above);
+        let row = below(team(n), "Team", department(above), "Department");
+        self.says(upsert(&row))
     }
 
     /// What Calven must hold once all that was said so far is published.
@@ -320,6 +346,18 @@ mod tests {
             assert!(rows.len() <= most, "{}", rows.len());
             check(&rows.iter().cloned().collect::<Vec<_>>()).unwrap();
             before = rows;
+        }
+    }
+
+    #[test]
+    fn it_has_as_many_groups_as_it_shall_and_every_move_changes_it() {
+        let mut company = Company::with_groups(1, 1_000, OffsetDateTime::UNIX_EPOCH);
+        for _ in 0..100 {
+            let before = company.rows();
+            check(&before.iter().cloned().collect::<Vec<_>>()).unwrap();
+            company.next_move().unwrap();
+            assert_eq!((before.len(), company.rows().len()), (1_000, 1_000));
+            assert_ne!(before, company.rows());
         }
     }
 

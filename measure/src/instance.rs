@@ -1,20 +1,29 @@
 //! One instance of the function: a process of its own, under a Runtime API of its own.
 //!
 //! As with Lambda an instance has one invocation at a time, and whoever waits for one that its instance did not survive is told so.
+//! [`Observed`] is for who wants to know what one invocation took.
+
+mod observation;
 
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
+    fs::{DirEntry, File, OpenOptions},
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use serde_json::{Value, json};
 use stand_ins::lambda_runtime::{Invoked, LambdaRuntime};
-use tokio::process::{Child, Command};
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::{Child, Command},
+};
+
+pub use self::observation::Observed;
+use crate::quota::{self, Quota};
 
 /// The template's `Timeout`.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -33,10 +42,12 @@ pub struct Function {
 pub struct Instance {
     runtime: LambdaRuntime,
     child: Child,
+    started: Instant,
+    _quota: Option<Quota>,
 }
 
-/// The clock by which Linux tells the CPU time of processes.
-const TICKS_A_SECOND: u32 = 100;
+/// Becomes the function once it is told to, so that what it does before does not count.
+const GATE: &str = r#"read -r _ && exec "$0" </dev/null"#;
 
 /// A process's memory.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -80,11 +91,47 @@ impl Function {
     /// Where the process cannot be started.
     pub async fn start(&self) -> Result<Instance> {
         let runtime = LambdaRuntime::start().await;
+        let mut command = self.command(&runtime, Command::new(&self.binary))?;
+        let started = Instant::now();
+        let child = command.spawn().context("the function cannot be started")?;
+        Ok(Instance {
+            runtime,
+            child,
+            started,
+            _quota: None,
+        })
+    }
+
+    /// The same with no more of a CPU than this, from its first instruction on.
+    ///
+    /// # Errors
+    /// Where the process cannot be started.
+    pub(crate) async fn start_within(&self, quota: Quota) -> Result<Instance> {
+        let runtime = LambdaRuntime::start().await;
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(GATE).arg(&self.binary);
+        let mut command = self.command(&runtime, shell)?;
+        let mut child = command.stdin(Stdio::piped()).spawn()?;
+        quota.limit(child.id().context("the gate has ended")?)?;
+        let mut gate = child.stdin.take().context("the gate has no input")?;
+        // The shell starts within the quota too; what it has used of it is there again then.
+        tokio::time::sleep(quota::PERIOD * 3).await;
+        let started = Instant::now();
+        gate.write_all(b"\n").await?;
+        Ok(Instance {
+            runtime,
+            child,
+            started,
+            _quota: Some(quota),
+        })
+    }
+
+    fn command(&self, runtime: &LambdaRuntime, mut command: Command) -> Result<Command> {
+        runtime.traffic().watch(Duration::ZERO);
         let output = || match &self.log {
             Some(file) => file.try_clone().map(Stdio::from),
             None => Ok(Stdio::null()),
         };
-        let mut command = Command::new(&self.binary);
         command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", runtime.address().to_string())
@@ -102,15 +149,14 @@ impl Function {
             .stdout(output()?)
             .stderr(output()?)
             .kill_on_drop(true);
-        let child = command.spawn().context("the function cannot be started")?;
-        Ok(Instance { runtime, child })
+        Ok(command)
     }
 }
 
 impl Instance {
     /// Hands it an event, and waits for what comes of it.
     pub async fn invoke(&mut self, event: Value) -> Invoked {
-        let Self { runtime, child } = self;
+        let Self { runtime, child, .. } = self;
         tokio::select! {
             invoked = runtime.invoke(event, TIMEOUT) => invoked,
             ended = child.wait() => Invoked::Error(json!({
@@ -144,18 +190,20 @@ impl Instance {
         self.child.kill().await.context("an instance won't end")
     }
 
-    /// How much CPU time its process has used since it started, all threads together.
+    /// How much CPU time its process has used since it started, all its threads together, by the scheduler's own count.
     ///
     /// # Errors
     /// Where it has ended, or the system does not tell.
     pub fn cpu(&self) -> Result<Duration> {
         let id = self.child.id().context("the instance has ended")?;
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
-        // The name, in parentheses, may have anything in it; user and system time are the 12th and 13th after it.
-        let (_, fields) = stat.rsplit_once(')').context("/proc/…/stat has no name")?;
-        let fields = fields.split_whitespace().skip(11).take(2);
-        let ticks: Result<Vec<u32>, _> = fields.map(str::parse).collect();
-        Ok(Duration::from_secs(1) * ticks?.iter().sum() / TICKS_A_SECOND)
+        let threads = std::fs::read_dir(format!("/proc/{id}/task"))?;
+        let on_cpu = |thread: std::io::Result<DirEntry>| {
+            let stat = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            let nanoseconds = stat.split_whitespace().next();
+            let nanoseconds = nanoseconds.context("/proc/…/schedstat is empty")?;
+            Ok(Duration::from_nanos(nanoseconds.parse()?))
+        };
+        threads.map(on_cpu).sum()
     }
 
     /// What memory its process has.

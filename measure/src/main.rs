@@ -1,10 +1,10 @@
-//! `measure`: what the built function does under load and under fire.
+//! `measure`: how the built function starts, and what it does under load and under fire.
 
 use std::{fmt::Display, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use measure::{findings::Findings, kills::Kills, soak::Soak};
+use measure::{findings::Findings, kills::Kills, soak::Soak, start::Start};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,6 +23,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Measurement {
+    /// The start, the first webhook, warm ones and a batch, against the smallest function: whether they are as fast and small as they shall be.
+    Start(Start),
     /// Many webhooks to warm instances: how fast, how much memory, and whether it grows.
     Soak(Soak),
     /// Webhooks to instances that are killed at random: whether anything acknowledged is lost.
@@ -52,6 +54,7 @@ async fn measure(Arguments { measurement, json }: &Arguments) -> Result<ExitCode
         false => Form::Table,
     };
     match measurement {
+        Measurement::Start(start) => conclude(&start.run().await?, form),
         Measurement::Soak(soak) => conclude(&soak.run().await?, form),
         Measurement::Kills(kills) => conclude(&kills.run().await?, form),
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
@@ -12,11 +13,13 @@ use stand_ins::{
     s3::S3,
     secrets_manager::SecretsManager,
     sqs::{self, Sqs},
+    traffic::{RoundTrip, Traffic},
 };
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use crate::{
+    encrypted::{Authority, Front},
     instance::Function,
     webhook::{SOURCES, secrets},
 };
@@ -54,6 +57,19 @@ pub enum Publishing {
     Queued,
 }
 
+/// Whom the function talks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// Takes the hierarchy.
+    Calven,
+    /// Has the state.
+    S3,
+    /// Has the queue.
+    Sqs,
+    /// Has the secrets.
+    SecretsManager,
+}
+
 /// What the function talks to; all of it ends with this.
 #[derive(Debug)]
 pub struct Surroundings {
@@ -62,7 +78,7 @@ pub struct Surroundings {
     /// The queue, which is used where publishing is queued.
     pub sqs: Sqs,
     s3: S3,
-    _secrets: SecretsManager,
+    secrets: SecretsManager,
     folder: TempDir,
     variables: BTreeMap<String, String>,
 }
@@ -121,7 +137,7 @@ impl Surroundings {
             calven,
             sqs,
             s3,
-            _secrets: secrets_manager,
+            secrets: secrets_manager,
             folder,
             variables,
         })
@@ -142,7 +158,89 @@ impl Surroundings {
     /// # Errors
     /// Where there is no such binary, or no such file can be written.
     pub fn function(&self, binary: &Path, log: Option<&PathBuf>) -> Result<Function> {
-        Function::new(binary, log, self.folder.path(), self.variables.clone())
+        self.function_with(binary, log, [])
+    }
+
+    /// The same with Capillary to ask too, at whose address nobody answers: for who looks at its start alone.
+    ///
+    /// # Errors
+    /// As [`Self::function`].
+    pub fn function_with_capillary(
+        &self,
+        binary: &Path,
+        log: Option<&PathBuf>,
+    ) -> Result<Function> {
+        let named = [
+            ("CAPILLARY_BASE_URL", self.calven.url()),
+            ("CAPILLARY_SECRET_ID", CALVEN_SECRET_ID.to_owned()),
+        ];
+        self.function_with(binary, log, named)
+    }
+
+    /// The same as [`Self::function`], which talks to Calven, S3 and Secrets Manager over TLS as long as the fronts are there.
+    ///
+    /// # Errors
+    /// As [`Self::function`], or where no port is free.
+    pub(crate) async fn function_over_tls(
+        &self,
+        binary: &Path,
+        log: Option<&PathBuf>,
+    ) -> Result<(Function, Vec<Front>)> {
+        let authority = Authority::new()?;
+        let roots = self.folder.path().join("roots.pem");
+        std::fs::write(&roots, authority.pem()).context("roots.pem cannot be written")?;
+        let mut changed = vec![("SSL_CERT_FILE", roots.display().to_string())];
+        let mut fronts = Vec::new();
+        for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "CALVEN_BASE_URL"] {
+            let url = self.variables.get(name).context("it is a variable")?;
+            let (url, front) = authority.front(url).await?;
+            changed.push((name, url));
+            fronts.push(front);
+        }
+        Ok((self.function_with(binary, log, changed)?, fronts))
+    }
+
+    fn function_with<'a>(
+        &self,
+        binary: &Path,
+        log: Option<&PathBuf>,
+        changed: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Result<Function> {
+        let mut variables = self.variables.clone();
+        let changed = changed.into_iter();
+        variables.extend(changed.map(|(name, value)| (name.to_owned(), value)));
+        Function::new(binary, log, self.folder.path(), variables)
+    }
+
+    /// Notes what goes to all of them from now on, and holds each answer back for so long, as a network would.
+    pub fn watch(&self, latency: Duration) {
+        for (_, traffic) in self.traffic() {
+            traffic.watch(latency);
+        }
+    }
+
+    /// What was asked of whom since then.
+    pub fn round_trips(&self, since: Instant) -> Vec<(Remote, RoundTrip)> {
+        let all = self.traffic().into_iter().flat_map(|(remote, traffic)| {
+            let trips = traffic.since(since).into_iter();
+            trips.map(move |trip| (remote, trip))
+        });
+        all.collect()
+    }
+
+    /// How many connections were made to any of them since they are watched.
+    pub fn connections(&self) -> usize {
+        let traffic = self.traffic().into_iter();
+        traffic.map(|(_, traffic)| traffic.connections()).sum()
+    }
+
+    fn traffic(&self) -> [(Remote, &Traffic); 4] {
+        [
+            (Remote::Calven, self.calven.traffic()),
+            (Remote::S3, self.s3.traffic()),
+            (Remote::Sqs, self.sqs.traffic()),
+            (Remote::SecretsManager, self.secrets.traffic()),
+        ]
     }
 }
 

@@ -26,6 +26,11 @@ fn where_nothing_can_be_measured_it_ends_with_2_and_says_why() {
             &["kills", "--function", "x", "--state", "s3://b/k"],
             "--endpoint",
         ),
+        (
+            &["start", "--function", "nowhere", "--smallest", "x"],
+            "the function nowhere",
+        ),
+        (&["start", "--batches", "0"], "a batch"),
     ] {
         let (code, complaint) = measure(arguments);
         assert_eq!(code, Some(2), "{complaint}");
@@ -35,7 +40,13 @@ fn where_nothing_can_be_measured_it_ends_with_2_and_says_why() {
 
 #[test]
 fn a_function_that_ends_at_once_is_told() {
-    let (code, complaint) = measure(&["soak", "--function", "/bin/true"]);
-    assert_eq!(code, Some(2), "{complaint}");
-    assert!(complaint.contains("the instance ended"), "{complaint}");
+    let nothing = "/bin/true";
+    for arguments in [
+        &["soak", "--function", nothing][..],
+        &["start", "--function", nothing, "--smallest", nothing],
+    ] {
+        let (code, complaint) = measure(arguments);
+        assert_eq!(code, Some(2), "{complaint}");
+        assert!(complaint.contains("the instance ended"), "{complaint}");
+    }
 }
