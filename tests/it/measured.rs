@@ -1,4 +1,4 @@
-//! The built function under load and under fire, in short: `measure` does both at length.
+//! The built function's start, and what it does under load and under fire, in short: `measure` does all of it at length.
 
 use std::path::{Path, PathBuf};
 
@@ -6,9 +6,13 @@ use measure::{
     findings::Findings,
     kills::{self, Kills},
     soak::{self, Soak},
+    start::{Bounds, Start},
 };
 
 use crate::harness::read;
+
+/// Secrets of the source and of Calven, Calven's token, the state: what comes before a PUT, were it all one after the other.
+const MOST_IN_TURN: f64 = 5.0;
 
 fn function() -> PathBuf {
     env!("CARGO_BIN_EXE_calven-bridge").into()
@@ -83,6 +87,39 @@ async fn many_webhooks_come_to_what_they_say_at_once_and_by_a_queue() {
         (queued.acknowledged, queued.batches, queued.puts),
         (200, 6, 6)
     );
+}
+
+/// The function against itself: how long it takes here says nothing, so only what time does not change is looked at.
+#[tokio::test]
+async fn init_asks_nobody_and_the_table_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let start = Start {
+        function: Some(function()),
+        smallest: Some(function()),
+        profile: "dev".to_owned(),
+        bounds: Bounds::Goal,
+        starts: 2,
+        starts_at_a_share: 0,
+        webhooks: 5,
+        batches: 1,
+        batch_size: 20,
+        groups: 100,
+        latency_ms: 20,
+        seed: 7,
+        log: Some(log.clone()),
+    };
+    let figures = start.run().await.unwrap().figures;
+    show(&log);
+    let lines = &figures.table.lines;
+    let unmeasured = lines.iter().filter(|line| line.figure.is_none());
+    let unmeasured: Vec<&str> = unmeasured.map(|line| line.what).collect();
+    assert_eq!(unmeasured, ["init at 128 MB"], "{figures}");
+    assert_eq!(lines.iter().filter(|line| line.limit.is_some()).count(), 11);
+    let figure = |what| figures.table.line(what).unwrap().figure.unwrap();
+    assert_eq!(figure("connections made by init"), 0.0, "{figures}");
+    let in_turn = figure("round trips before the PUT");
+    assert!((1.0..=MOST_IN_TURN).contains(&in_turn), "{figures}");
 }
 
 #[test]
