@@ -11,10 +11,12 @@
 //! by every reconcile. Who cannot pay saves `unsure`. So Calven ends up with what was saved last,
 //! however many instances run and whichever of them die.
 
+mod ahead;
 mod answer;
 mod change;
 mod enrichment;
 mod handshakes;
+mod loading;
 mod pending;
 mod rereading;
 mod rereads;
@@ -25,20 +27,24 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::Instant};
 
+use self::{
+    ahead::HeadStart,
+    loading::Known,
+    pending::Send,
+    rereading::Rereading,
+    rereads::Rereads,
+    round::Round,
+    saving::{Saved, Tries},
+};
 pub use self::{
     change::{Change, Deadlines, ThinEvent},
     enrichment::Enrichment,
-};
-use self::{
-    rereading::Rereading,
-    rereads::Rereads,
-    saving::{Saved, Tries},
 };
 #[cfg(feature = "planted")]
 use crate::planted::{self, Bug};
 use crate::{
     calven::{Calven, CalvenError},
-    hierarchy::{Guard, Hierarchy, Rules, Salt},
+    hierarchy::{Guard, Rules, Salt},
     report::{Report, Status},
     reread::Rereader,
     state::{State, StateError},
@@ -72,6 +78,8 @@ pub struct Bridge {
     clock: Clock,
     salt: Salt,
     capillary_failed: Mutex<Option<Instant>>,
+    known: Known,
+    head_start: HeadStart,
 }
 
 /// Why an invocation could not do what it was for.
@@ -145,6 +153,8 @@ impl Bridge {
             clock,
             salt,
             capillary_failed,
+            known: Known::default(),
+            head_start: HeadStart::default(),
         }
     }
 
@@ -154,6 +164,16 @@ impl Bridge {
     /// [`BridgeError`]; all but [`BridgeError::NotPublished`] and [`BridgeError::NoTimeToPublish`]
     /// mean that nothing is durable.
     pub async fn apply(
+        &self,
+        change: &Change<'_>,
+        deadlines: Deadlines,
+    ) -> Result<Report, BridgeError> {
+        // Boxed: what lies so deep would be copied from frame to frame.
+        let rounds = Box::pin(self.rounds(change, deadlines));
+        self.with_a_head_start(deadlines, rounds).await
+    }
+
+    async fn rounds(
         &self,
         change: &Change<'_>,
         deadlines: Deadlines,
@@ -171,6 +191,7 @@ impl Bridge {
         loop {
             progress.tries.pause_before_another_round(deadlines).await?;
             let (state, tag) = self.load(deadlines).await?;
+            let as_loaded = cfg!(debug_assertions).then(|| outline(&state));
             let (organizations, rereads) = match &read {
                 Some(read) => read,
                 None => read.insert(tokio::join!(
@@ -188,27 +209,32 @@ impl Bridge {
             if self.policy.dry_run {
                 return Ok(self.dry_run(&round, change));
             }
-            let send = round
-                .pending
-                .send(&round.state, &round.projection, progress.owing);
-            let (hierarchy, send) = match send {
-                None => {
-                    let changed = round.changed | round.refresh_anchors();
-                    if !changed && !progress.put {
-                        return Ok(self.report(&round, change, None));
-                    }
-                    match self
-                        .save_round(&mut round, &mut progress, deadlines)
-                        .await?
-                    {
-                        Saved::Won => return self.finish(&round, change, progress),
-                        Saved::Lost | Saved::Unknown => continue,
-                    }
+            let send = round.pending.send(&round.state, progress.owing);
+            let Some(send) = send else {
+                let changed = round.changed | round.refresh_anchors();
+                if !changed && !progress.put {
+                    debug_assert!(
+                        as_loaded.is_none_or(|loaded| loaded == outline(&round.state)),
+                        "what has not changed is as it was loaded"
+                    );
+                    let report = self.report(&round, change, None);
+                    self.keep(round);
+                    return Ok(report);
                 }
-                Some(send) => (send.hierarchy(&round.projection, &round.state), send),
+                match self
+                    .save_round(&mut round, &mut progress, deadlines)
+                    .await?
+                {
+                    Saved::Won(_) => {
+                        let answer = self.finish(&round, change, &progress);
+                        self.keep(round);
+                        return answer;
+                    }
+                    Saved::Lost | Saved::Unknown => continue,
+                }
             };
             if progress.given_up.is_none() {
-                match self.put(&hierarchy, deadlines).await {
+                match self.put(&send, &round, deadlines).await {
                     Ok(()) => progress.put = true,
                     #[cfg(feature = "planted")]
                     Err(_) if planted::has(Bug::FailedPutPublished) => progress.put = true,
@@ -235,11 +261,13 @@ impl Bridge {
                         .save_round(&mut round, &mut progress, deadlines)
                         .await?
                     {
-                        Saved::Won => {}
+                        Saved::Won(_) => {}
                         Saved::Lost | Saved::Unknown => continue,
                     }
                 }
-                return self.give_up(&round, change, progress);
+                let answer = self.give_up(&round, change, progress);
+                self.keep(round);
+                return answer;
             }
             round.publish(send, change, self.clock.now());
             progress.owing = true;
@@ -251,7 +279,11 @@ impl Bridge {
                 .save_round(&mut round, &mut progress, deadlines)
                 .await?
             {
-                Saved::Won => return self.finish(&round, change, progress),
+                Saved::Won(_) => {
+                    let answer = self.finish(&round, change, &progress);
+                    self.keep(round);
+                    return answer;
+                }
                 Saved::Lost | Saved::Unknown => {}
             }
         }
@@ -269,27 +301,38 @@ impl Bridge {
         report.status = Status::Planned;
         report.saved = Some(false);
         report.plan = Some(round.plan_view());
+        self.keep(round);
         Ok(report)
     }
 
-    /// The state, for operators' questions.
+    /// What `look` finds in the state.
     ///
     /// # Errors
     /// [`BridgeError`] where it cannot be read.
-    pub async fn state(&self, deadlines: Deadlines) -> Result<State, BridgeError> {
-        Ok(self.load(deadlines).await?.0)
+    pub async fn look<T>(
+        &self,
+        deadlines: Deadlines,
+        look: impl FnOnce(&State) -> T,
+    ) -> Result<T, BridgeError> {
+        let (state, tag) = self.load(deadlines).await?;
+        let found = look(&state);
+        self.known.keep(state, tag);
+        Ok(found)
     }
 
     async fn put(
         &self,
-        hierarchy: &Hierarchy,
+        send: &Send,
+        round: &Round,
         deadlines: Deadlines,
     ) -> Result<(), Option<CalvenError>> {
         if Instant::now() >= deadlines.publish {
             return Err(None);
         }
         // Writing JSON into memory does not fail.
-        let body = serde_json::to_vec(hierarchy).map_err(|_| None)?;
+        let body = send
+            .body(&round.projection, &round.state)
+            .map_err(|_| None)?;
         #[cfg(feature = "planted")]
         let body = match planted::has(Bug::RowsInNoOrder) {
             true => planted::in_no_order(&body),
@@ -310,6 +353,14 @@ impl Bridge {
             Some(error)
         })
     }
+}
+
+/// What a state that has not changed has in common with what was loaded, for a debug assertion: all but numbers. Of a
+/// statement that is said again an earlier receipt is taken, and that is no change to save.
+fn outline(state: &State) -> Option<Vec<u8>> {
+    let mut document = state.encode().ok()?;
+    document.retain(|byte| !byte.is_ascii_digit());
+    Some(document)
 }
 
 /// As a warning it passes; as an error somebody must mend something.

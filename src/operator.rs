@@ -5,9 +5,10 @@ use serde_json::{Map, Value};
 
 use crate::{
     bridge::{Bridge, BridgeError, Change, Deadlines},
-    hierarchy::{Digest, SeedRows, SourceName, plan::Counts},
+    hierarchy::{Digest, Published, SeedRows, SourceName, plan::Counts},
     report::Report,
     sources::{fault::BodyFault, generic::read_seed},
+    state::{HistoryEntry, State},
     timestamp::{Clock, Timestamp},
 };
 
@@ -230,29 +231,25 @@ pub async fn carry_out(
     let change = match &action {
         Action::Plan => return Ok(Answer::Report(Box::new(bridge.plan(deadlines).await?))),
         Action::Export => {
-            let published = bridge.state(deadlines).await?.published.ok_or_else(|| {
+            let published = |state: &State| state.published.as_ref().map(Published::hierarchy);
+            let published = bridge.look(deadlines, published).await?.ok_or_else(|| {
                 BridgeError::Refused(
                     "nothing has been published yet: there is nothing to export".to_owned(),
                 )
             })?;
-            return Ok(Answer::Export(published.hierarchy()));
+            return Ok(Answer::Export(published));
         }
         Action::History => {
-            let history = bridge
-                .state(deadlines)
-                .await?
-                .history
-                .into_iter()
-                .map(|entry| HistoryRow {
-                    version: entry.version,
-                    time: entry.time.to_string(),
-                    cause: entry.cause,
-                    groups: entry.groups,
-                    counts: entry.counts,
-                });
-            return Ok(Answer::History {
-                history: history.collect(),
-            });
+            let row = |entry: &HistoryEntry| HistoryRow {
+                version: entry.version,
+                time: entry.time.to_string(),
+                cause: entry.cause.clone(),
+                groups: entry.groups,
+                counts: entry.counts,
+            };
+            let history = |state: &State| state.history.iter().map(row).collect();
+            let history = bridge.look(deadlines, history).await?;
+            return Ok(Answer::History { history });
         }
         Action::Seed { rows, occurred_at } => Change::Seed {
             rows,

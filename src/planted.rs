@@ -22,6 +22,8 @@ pub enum Bug {
     StaleTokenKept,
     /// Who lost the swap answers as if it were won.
     LostSwapAcknowledged,
+    /// A state that could not be saved is kept in memory as if it were stored.
+    UnsavedRemembered,
     /// A PUT that failed counts as taken.
     FailedPutPublished,
     /// Any digest approves whatever is pending.

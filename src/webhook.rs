@@ -202,22 +202,38 @@ impl Edge {
         }
         let received = self.clock.now();
         let deadlines = patient(source, deadlines);
-        let body = body.map_err(Refusal::Unreadable)?;
+        let webhook = Webhook {
+            source,
+            given: &given,
+            body: body.map_err(Refusal::Unreadable)?,
+            received,
+            request_id,
+        };
+        let posted = Box::pin(self.posted(&webhook, deadlines));
+        match self.queue {
+            // What is queued needs neither the state nor Calven.
+            Some(_) => posted.await,
+            None => self.bridge.with_a_head_start(deadlines, posted).await,
+        }
+    }
+
+    /// Answers what was posted to a source.
+    async fn posted(&self, webhook: &Webhook<'_>, deadlines: Deadlines) -> Result<Answer, Refusal> {
+        let Webhook {
+            source,
+            given,
+            body,
+            received,
+            request_id: _,
+        } = *webhook;
         let greeting = self.greeting(source, body, received, deadlines);
         if let Some(greeting) = in_time(deadlines, greeting).await? {
             return Ok(Answer::Greeting(greeting));
         }
         let verified = self.verify(source, &given.headers, body, received);
         let verified = in_time(deadlines, verified).await?;
-        let heard = heard(source, body, &given, &verified, received)?;
-        let webhook = Webhook {
-            source,
-            given: &given,
-            body,
-            received,
-            request_id,
-        };
-        if let Some(report) = self.enqueue(&webhook, &heard, deadlines).await {
+        let heard = heard(source, body, given, &verified, received)?;
+        if let Some(report) = self.enqueue(webhook, &heard, deadlines).await {
             return Ok(Answer::Report(Box::new(report)));
         }
         let Heard {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use calven_bridge::{
     state::State,
-    store::{BoxFuture, Loaded, StateStore, StoreError, Swap, Tag},
+    store::{BoxFuture, Loaded, Since, StateStore, StoreError, Swap, Tag},
 };
 use tokio::{
     sync::oneshot,
@@ -61,8 +61,12 @@ fn failure() -> StoreError {
     }
 }
 
-impl StateStore for Home {
-    fn load(&self) -> BoxFuture<'_, Result<Option<Loaded>, StoreError>> {
+impl Home {
+    /// Reads what all share, after a while and perhaps in vain.
+    fn reading<'a, T: Send + 'a>(
+        &'a self,
+        read: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
         Box::pin(async move {
             let (fails, there_ms, back_ms) = {
                 let mut world = self.sim.world();
@@ -80,7 +84,7 @@ impl StateStore for Home {
                 fate
             };
             sleep(Duration::from_millis(there_ms)).await;
-            let loaded = self.sim.memory.load().await?;
+            let read = read.await?;
             {
                 let mut world = self.sim.world();
                 let saved = Arc::clone(&world.saved);
@@ -95,8 +99,18 @@ impl StateStore for Home {
                 ));
             }
             sleep(Duration::from_millis(back_ms)).await;
-            if fails { Err(failure()) } else { Ok(loaded) }
+            if fails { Err(failure()) } else { Ok(read) }
         })
+    }
+}
+
+impl StateStore for Home {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Loaded>, StoreError>> {
+        self.reading(async { self.sim.memory.load().await })
+    }
+
+    fn load_since<'a>(&'a self, seen: &'a Tag) -> BoxFuture<'a, Result<Since, StoreError>> {
+        self.reading(async { self.sim.memory.load_since(seen).await })
     }
 
     fn swap(

@@ -84,6 +84,11 @@ mod in_the_function {
     }
 
     #[test]
+    fn a_state_in_memory_that_was_not_saved_is_found() {
+        check(Bug::UnsavedRemembered, 100);
+    }
+
+    #[test]
     fn a_failed_put_that_counts_as_published_is_found() {
         check(Bug::FailedPutPublished, 50);
     }

@@ -4,7 +4,7 @@ use super::{Bridge, BridgeError, Change, Deadlines, Progress, ThinEvent, round::
 use crate::{
     hierarchy::plan::Counts,
     report::{HeldEntry, HeldPlan, HierarchyCounts, Report, StatementCounts, Status},
-    state::Hold,
+    state::{Hold, State},
 };
 
 impl Bridge {
@@ -30,13 +30,16 @@ impl Bridge {
         event: &ThinEvent,
         deadlines: Deadlines,
     ) -> Result<Report, BridgeError> {
-        let state = self.state(deadlines).await?;
-        let mut counts = HierarchyCounts {
-            version: state.version,
-            groups: state.published_groups(),
-            changes: Counts::default(),
+        let look = |state: &State| {
+            let counts = HierarchyCounts {
+                version: state.version,
+                groups: state.published_groups(),
+                changes: Counts::default(),
+            };
+            (counts, self.rereading.is_any_due(state))
         };
-        if self.rereading.is_any_due(&state) {
+        let (mut counts, is_any_due) = self.look(deadlines, look).await?;
+        if is_any_due {
             let change = Change::Deliveries {
                 deliveries: &[],
                 rereads: &[],
@@ -72,17 +75,19 @@ impl Bridge {
         })
     }
 
+    /// What is answered once all is saved.
     pub(super) fn finish(
         &self,
         round: &Round,
         change: &Change<'_>,
-        progress: Progress,
+        progress: &Progress,
     ) -> Result<Report, BridgeError> {
         round.pending.was_refused()?;
         let put = progress.put.then_some(Status::Published);
         Ok(self.report(round, change, put))
     }
 
+    /// What is answered where no PUT was taken, and what could be saved is.
     pub(super) fn give_up(
         &self,
         round: &Round,

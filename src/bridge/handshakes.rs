@@ -70,8 +70,8 @@ impl Bridge {
         Ok(taken.filter(|_| landed))
     }
 
-    /// Loads, amends and saves, until the swap is won or there is nothing to amend. Says whether an amendment
-    /// is saved, as far as can be known.
+    /// Loads, amends and saves, until the swap is won or there is nothing to amend: `amend` says whether it has changed
+    /// anything. Says whether an amendment is saved, as far as can be known.
     async fn amend(
         &self,
         deadlines: Deadlines,
@@ -83,13 +83,17 @@ impl Bridge {
             tries.pause_before_another_round(deadlines).await?;
             let (mut state, tag) = self.load(deadlines).await?;
             if !amend(&mut state) {
+                self.known.keep(state, tag);
                 return Ok(may_have_landed);
             }
             if self.policy.dry_run {
                 return Ok(true);
             }
             match self.save(&state, tag, &mut tries, deadlines).await? {
-                Saved::Won => return Ok(true),
+                Saved::Won(tag) => {
+                    self.known.keep(state, Some(tag));
+                    return Ok(true);
+                }
                 Saved::Lost => may_have_landed = false,
                 Saved::Unknown => may_have_landed = true,
             }

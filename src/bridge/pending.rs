@@ -2,7 +2,7 @@
 
 use super::{BridgeError, Change, Policy};
 use crate::{
-    hierarchy::{HeldReason, Hierarchy, Plan, Projection, Published},
+    hierarchy::{HeldReason, Plan, Projection, Published},
     state::{Hold, State},
 };
 
@@ -42,15 +42,19 @@ pub(super) enum Send {
 }
 
 impl Send {
-    pub(super) fn hierarchy(&self, projection: &Projection, state: &State) -> Hierarchy {
+    /// Calven's body.
+    pub(super) fn body(
+        &self,
+        projection: &Projection,
+        state: &State,
+    ) -> Result<Vec<u8>, serde_json::Error> {
         match self {
-            Self::Projection => projection.hierarchy.clone(),
-            Self::Back { target, .. } => target.hierarchy(),
-            Self::Again => state
-                .published
-                .as_ref()
-                .map(Published::hierarchy)
-                .unwrap_or_default(),
+            Self::Projection => serde_json::to_vec(&projection.hierarchy),
+            Self::Back { target, .. } => serde_json::to_vec(&target.hierarchy()),
+            Self::Again => {
+                let published = state.published.as_ref().map(Published::hierarchy);
+                serde_json::to_vec(&published.unwrap_or_default())
+            }
         }
     }
 }
@@ -130,7 +134,7 @@ impl Pending {
     /// What is sent now; `None` where nothing is.
     ///
     /// Before the first PUT nothing is owed: an empty set would delete what Calven holds.
-    pub(super) fn send(&self, state: &State, projection: &Projection, owing: bool) -> Option<Send> {
+    pub(super) fn send(&self, state: &State, owing: bool) -> Option<Send> {
         let owed = (owing || state.unsure) && state.published.is_some();
         let may_go = self.refused.is_none() && self.held.is_none();
         match &self.target {
@@ -139,17 +143,8 @@ impl Pending {
                 version: *version,
                 target: published.clone(),
             }),
-            Target::Projection if self.is_pending => Some(Send::Projection),
-            // The rows are those that are published: once more, found again as they are meant now.
-            Target::Projection => {
-                let is_same = state.published.as_ref().map(Published::hierarchy).as_ref()
-                    == Some(&projection.hierarchy);
-                owed.then_some(if is_same {
-                    Send::Projection
-                } else {
-                    Send::Again
-                })
-            }
+            // Where nothing is pending the rows are those that are published: once more, found again as they are meant now.
+            Target::Projection => (self.is_pending || owed).then_some(Send::Projection),
         }
     }
 
@@ -178,12 +173,14 @@ impl Pending {
 
     fn projected(state: &State, projection: &Projection) -> Self {
         let published = state.published.as_ref();
+        let plan = projection.plan(published);
         let is_pending = match published {
-            Some(published) => published.hierarchy() != projection.hierarchy,
+            // That it is not empty is enough; that it is empty is not.
+            Some(published) => !plan.is_empty() || published.hierarchy() != projection.hierarchy,
             // An empty set is only sent if an operator said that it is the complete one.
             None => projection.hierarchy.groups() > 0 || state.ledger.is_seeded(),
         };
-        Self::new(projection.plan(published), Target::Projection, is_pending)
+        Self::new(plan, Target::Projection, is_pending)
     }
 
     fn rollback(state: &State, projection: &Projection, version: u64) -> Result<Self, BridgeError> {

@@ -1,4 +1,4 @@
-//! Loading and saving the state, and what the end of a swap means.
+//! Saving the state, and what the end of a swap means.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ pub(super) struct Tries {
 
 /// What came of saving.
 pub(super) enum Saved {
-    /// The swap was won.
-    Won,
+    /// The swap was won; the state is stored under this tag.
+    Won(Tag),
     /// Somebody else has saved meanwhile.
     Lost,
     /// It failed for passing causes, and may have landed.
@@ -33,20 +33,6 @@ pub(super) enum Saved {
 }
 
 impl Bridge {
-    /// Loads the state; a new one where there is none.
-    pub(super) async fn load(
-        &self,
-        deadlines: Deadlines,
-    ) -> Result<(State, Option<Tag>), BridgeError> {
-        let loaded = tokio::time::timeout_at(deadlines.end, self.store.load())
-            .await
-            .map_err(|_| BridgeError::TimeIsUp)??;
-        match loaded {
-            Some(loaded) => Ok((State::decode(&loaded.bytes)?, Some(loaded.tag))),
-            None => Ok((State::new(self.salt.clone()), None)),
-        }
-    }
-
     /// Saves the round's state if nobody else has saved since it was loaded.
     pub(super) async fn save_round(
         &self,
@@ -55,8 +41,19 @@ impl Bridge {
         deadlines: Deadlines,
     ) -> Result<Saved, BridgeError> {
         let tag = round.tag.take();
-        self.save(&round.state, tag, &mut progress.tries, deadlines)
-            .await
+        #[cfg(feature = "planted")]
+        let before = tag.clone();
+        let tries = &mut progress.tries;
+        let saved = self.save(&round.state, tag, tries, deadlines).await;
+        #[cfg(feature = "planted")]
+        if planted::has(planted::Bug::UnsavedRemembered) {
+            self.known.keep(round.state.clone(), before);
+        }
+        let saved = saved?;
+        if let Saved::Won(tag) = &saved {
+            round.tag = Some(tag.clone());
+        }
+        Ok(saved)
     }
 
     /// Saves a state if nobody else has saved since it was loaded.
@@ -70,10 +67,10 @@ impl Bridge {
         let bytes = state.encode().map_err(|_| StateError::Invalid)?;
         let swap = self.store.swap(bytes, tag);
         match tokio::time::timeout_at(deadlines.end, swap).await {
-            Ok(Ok(Swap::Won(_))) => Ok(Saved::Won),
+            Ok(Ok(Swap::Won(tag))) => Ok(Saved::Won(tag)),
             #[cfg(feature = "planted")]
             Ok(Ok(Swap::Lost)) if planted::has(planted::Bug::LostSwapAcknowledged) => {
-                Ok(Saved::Won)
+                Ok(Saved::Won(Tag::of_no_version()))
             }
             Ok(Ok(Swap::Lost)) => Ok(Saved::Lost),
             Ok(Err(error)) if error.is_transient() && tries.failures < SAVE_RETRIES => {

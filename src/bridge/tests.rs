@@ -43,17 +43,17 @@ const SECRETS: &str = r#"{
 }"#;
 
 /// Calven, two sources with an API each, a third that only says things, and the state.
-struct Scene {
-    calven: CalvenStandIn,
+pub(super) struct Scene {
+    pub(super) calven: CalvenStandIn,
     people: HrisStandIn,
     payroll: HrisStandIn,
     store: Arc<MemoryStore>,
-    folder: TempDir,
+    pub(super) folder: TempDir,
     now: Arc<AtomicI64>,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("secrets.json"), SECRETS).unwrap();
         let (api_key, api_secret) = ("k".to_owned(), "s".to_owned());
@@ -80,7 +80,12 @@ impl Scene {
         self.bridge_on(Arc::clone(&self.store) as _, &["people", "payroll"], false)
     }
 
-    fn bridge_on(&self, store: Arc<dyn StateStore>, readable: &[&str], dry_run: bool) -> Bridge {
+    pub(super) fn bridge_on(
+        &self,
+        store: Arc<dyn StateStore>,
+        readable: &[&str],
+        dry_run: bool,
+    ) -> Bridge {
         let clock = {
             let now = Arc::clone(&self.now);
             Clock::new(move || Timestamp::from_seconds(now.load(Ordering::SeqCst)))
@@ -150,7 +155,7 @@ impl Scene {
         Timestamp::from_seconds(self.now.load(Ordering::SeqCst))
     }
 
-    fn pass(&self, seconds: i64) {
+    pub(super) fn pass(&self, seconds: i64) {
         self.now.fetch_add(seconds, Ordering::SeqCst);
     }
 
@@ -168,11 +173,11 @@ impl Scene {
     }
 
     /// A webhook of a source that is not read.
-    async fn says(&self, bridge: &Bridge, name: &str) -> Report {
+    pub(super) async fn says(&self, bridge: &Bridge, name: &str) -> Report {
         apply(bridge, &[self.delivery(name)], &[], 20_000).await
     }
 
-    fn delivery(&self, name: &str) -> Delivery {
+    pub(super) fn delivery(&self, name: &str) -> Delivery {
         let statement = Statement::Exists {
             group: GroupRef::Named(group(name, "Team").unwrap()),
             parent: Parent::Top,
@@ -207,7 +212,7 @@ impl Scene {
             .collect()
     }
 
-    fn holds(&self) -> Vec<String> {
+    pub(super) fn holds(&self) -> Vec<String> {
         let rows = self.calven.rows().unwrap_or_default();
         let mut names: Vec<String> = rows
             .into_iter()
@@ -221,7 +226,7 @@ impl Scene {
     }
 }
 
-async fn apply(
+pub(super) async fn apply(
     bridge: &Bridge,
     deliveries: &[Delivery],
     rereads: &[ThinEvent],
@@ -241,7 +246,7 @@ async fn reconcile(bridge: &Bridge) -> Report {
     bridge.apply(&change, within(20_000)).await.unwrap()
 }
 
-fn within(milliseconds: u64) -> Deadlines {
+pub(super) fn within(milliseconds: u64) -> Deadlines {
     Deadlines::before(Instant::now() + Duration::from_millis(milliseconds))
 }
 

@@ -14,7 +14,10 @@ mod remote;
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout_at},
+};
 
 pub use self::fault::{CallError, Fault, Step};
 pub(crate) use self::remote::{BadTokenAnswer, Remote};
@@ -23,7 +26,7 @@ use crate::{
     retry::{Attempts, RetryPolicy, retry_after},
     secrets::{Secret, Secrets, SecretsError},
     timestamp::Clock,
-    token::{Busy, Fetched, Tokens},
+    token::{Busy, Fetched, Token, Tokens},
 };
 
 /// More than any token takes.
@@ -38,9 +41,18 @@ pub(crate) struct Caller {
     pub(crate) clock: Clock,
     pub(crate) policy: RetryPolicy,
     pub(crate) tokens: Tokens,
+    prepared: Mutex<Option<Result<Prepared, Fault>>>,
+}
+
+/// The first steps of a call, made before it.
+#[derive(Debug)]
+struct Prepared {
+    secret: Secret,
+    token: Result<Option<Arc<Token>>, Failed>,
 }
 
 /// One attempt that failed.
+#[derive(Debug)]
 struct Failed {
     fault: Fault,
     retry_after: Option<Duration>,
@@ -48,6 +60,7 @@ struct Failed {
 }
 
 /// What was not believed.
+#[derive(Debug)]
 enum Denied {
     /// The token of this serial.
     Token(u64),
@@ -96,6 +109,28 @@ impl Caller {
             clock,
             policy,
             tokens,
+            prepared: Mutex::default(),
+        }
+    }
+
+    /// Takes the first steps of the next call, up to its request. Who calls meanwhile waits for them, and takes what came of
+    /// them, a failure too, for what came of its own.
+    pub(crate) async fn prepare<R: Remote>(&self, remote: &R, deadline: Instant) {
+        let mut prepared = self.prepared.lock().await;
+        let until = Attempts::new(self.policy, deadline).give_up_at();
+        *prepared = Some(match self.current_secret(deadline).await {
+            Err(fault) => Err(fault),
+            Ok(secret) => {
+                let token = self.token(remote, &secret, None, until).await;
+                Ok(Prepared { secret, token })
+            }
+        });
+    }
+
+    /// The next call takes its steps itself.
+    pub(crate) fn forget_preparation(&self) {
+        if let Ok(mut prepared) = self.prepared.try_lock() {
+            *prepared = None;
         }
     }
 
@@ -121,17 +156,32 @@ impl Caller {
         may_have_landed: &mut bool,
     ) -> Result<R::Answer, Fault> {
         let mut attempts = Attempts::new(self.policy, deadline);
-        let mut secret = self.current_secret(deadline).await?;
+        let prepared = timeout_at(deadline, self.prepared.lock()).await;
+        let prepared = prepared.map_err(|_| secret_timed_out())?.take();
+        let (mut secret, mut prepared_token) = match prepared.transpose()? {
+            None => (self.current_secret(deadline).await?, None),
+            Some(Prepared { secret, token }) => (secret, Some(token)),
+        };
         let mut refused_token = None;
         let mut secret_is_renewed = false;
         loop {
             let until = attempts.give_up_at();
-            let attempt = self.attempt(remote, &secret, refused_token, until, may_have_landed);
+            let token = match prepared_token.take() {
+                Some(token) => token,
+                None => self.token(remote, &secret, refused_token, until).await,
+            };
+            let attempt = match token {
+                Ok(token) => {
+                    self.attempt(remote, &secret, token, until, may_have_landed)
+                        .await
+                }
+                Err(failed) => Err(failed),
+            };
             let Failed {
                 fault,
                 retry_after,
                 denied,
-            } = match attempt.await {
+            } = match attempt {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
@@ -167,26 +217,11 @@ impl Caller {
         &self,
         remote: &R,
         secret: &Secret,
-        refused_token: Option<u64>,
+        token: Option<Arc<Token>>,
         until: Instant,
         may_have_landed: &mut bool,
     ) -> Result<R::Answer, Failed> {
         let credential: R::Credential = secret.parse(&self.secret_id)?;
-        let now = self.clock.now();
-        let token_request = remote
-            .token_request(&credential, now)
-            .map_err(|reason| self.unusable(reason))?;
-        let token = match token_request {
-            None => None,
-            Some(request) => {
-                let fetch = async || self.fetch_token(remote, &credential, request, until).await;
-                Some(
-                    self.tokens
-                        .get(secret.version(), refused_token, now, until, fetch)
-                        .await?,
-                )
-            }
-        };
         let request = remote.request(&credential, token.as_ref().map(|token| &token.value));
         let sent_at = self.clock.now();
         let response = match self.http.send(request, until).await {
@@ -211,6 +246,30 @@ impl Caller {
             denied,
             ..self.status_fault(&response, Step::Request)
         })
+    }
+
+    /// A token, where the credential needs one.
+    async fn token<R: Remote>(
+        &self,
+        remote: &R,
+        secret: &Secret,
+        refused_token: Option<u64>,
+        until: Instant,
+    ) -> Result<Option<Arc<Token>>, Failed> {
+        let credential: R::Credential = secret.parse(&self.secret_id)?;
+        let now = self.clock.now();
+        let token_request = remote
+            .token_request(&credential, now)
+            .map_err(|reason| self.unusable(reason))?;
+        let Some(request) = token_request else {
+            return Ok(None);
+        };
+        let fetch = async || self.fetch_token(remote, &credential, request, until).await;
+        let token = self
+            .tokens
+            .get(secret.version(), refused_token, now, until, fetch)
+            .await?;
+        Ok(Some(token))
     }
 
     async fn fetch_token<R: Remote>(

@@ -12,6 +12,7 @@ mod credential;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use reqwest::{
     RequestBuilder, Response,
     header::{AUTHORIZATION, CONTENT_TYPE},
@@ -92,15 +93,32 @@ impl Calven {
     /// # Errors
     /// [`CalvenError`], no later than `deadline`.
     pub async fn put(&self, body: Vec<u8>, deadline: Instant) -> Result<(), CalvenError> {
-        let put = Put { calven: self, body };
+        let put = self.put_of(body.into());
         Ok(self.caller.call(&put, deadline).await?)
+    }
+
+    /// Fetches what the next PUT proves us by. What went wrong is told by that PUT, as its first attempt.
+    pub(crate) async fn prepare(&self, deadline: Instant) {
+        self.caller
+            .prepare(&self.put_of(Bytes::new()), deadline)
+            .await;
+    }
+
+    /// What went wrong in preparing no PUT has to be told any more.
+    pub(crate) fn forget_preparation(&self) {
+        self.caller.forget_preparation();
+    }
+
+    const fn put_of(&self, body: Bytes) -> Put<'_> {
+        Put { calven: self, body }
     }
 }
 
 /// One PUT, tried as often as it takes.
 struct Put<'a> {
     calven: &'a Calven,
-    body: Vec<u8>,
+    /// Shared by all attempts.
+    body: Bytes,
 }
 
 impl Remote for Put<'_> {

@@ -552,3 +552,65 @@ async fn a_put_can_be_made_from_a_task_of_its_own() {
         .unwrap();
     assert_eq!(scene.requests(), (1, 1));
 }
+
+#[tokio::test]
+async fn a_prepared_put_has_its_token_already() {
+    for (secret, tokens) in [(HMAC, 1), (CLIENT_SECRET, 1), (BASIC, 0), (JWT, 0)] {
+        let scene = Scene::new(secret).await;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        scene.calven.prepare(deadline).await;
+        assert_eq!(scene.stand_in.token_requests().len(), tokens);
+        scene.put().await.unwrap();
+        assert_eq!(scene.stand_in.token_requests().len(), tokens);
+    }
+}
+
+#[tokio::test]
+async fn who_puts_while_that_is_prepared_waits_for_it() {
+    let scene = Scene::new(HMAC).await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let (put, ()) = tokio::join!(
+        biased;
+        async {
+            tokio::task::yield_now().await;
+            scene.put().await
+        },
+        scene.calven.prepare(deadline)
+    );
+    put.unwrap();
+    assert_eq!(scene.stand_in.token_requests().len(), 1);
+}
+
+#[tokio::test]
+async fn what_goes_wrong_in_preparing_goes_wrong_once() {
+    let prepared = async |scene: &Scene, fault| {
+        scene.stand_in.fail_next(Endpoint::Token, fault);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        scene.calven.prepare(deadline).await;
+    };
+    // What passes is tried again by the PUT.
+    let scene = Scene::new(HMAC).await;
+    prepared(&scene, StandInFault::Status(503)).await;
+    assert_eq!(scene.stand_in.token_requests().len(), 1);
+    scene.put().await.unwrap();
+    assert_eq!(scene.stand_in.token_requests().len(), 2);
+    // What is final is final, and for that PUT alone.
+    let scene = Scene::new(HMAC).await;
+    prepared(&scene, StandInFault::Status(404)).await;
+    let error = scene.put().await.unwrap_err();
+    assert!(!error.is_transient() && !error.may_have_landed(), "{error}");
+    assert_eq!(scene.stand_in.token_requests().len(), 1);
+    scene.put().await.unwrap();
+    // What nobody waited for is no later PUT's business.
+    let scene = Scene::new(HMAC).await;
+    prepared(&scene, StandInFault::Status(404)).await;
+    scene.calven.forget_preparation();
+    scene.put().await.unwrap();
+    // The secret's faults as well.
+    let scene = Scene::new(HMAC).await;
+    scene.write_secret("{}");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    scene.calven.prepare(deadline).await;
+    scene.write_secret(HMAC);
+    assert!(scene.put().await.is_err());
+}

@@ -135,6 +135,17 @@ impl Capillary {
         self
     }
 
+    /// Fetches what the next question proves us by. What goes wrong is told by that question, as its first attempt.
+    pub(crate) async fn prepare(&self, deadline: Instant) {
+        let question = Question { capillary: self };
+        self.caller.prepare(&question, deadline).await;
+    }
+
+    /// What went wrong in preparing no question has to be told any more.
+    pub(crate) fn forget_preparation(&self) {
+        self.caller.forget_preparation();
+    }
+
     /// Asks for all organisations that the credential can see.
     ///
     /// # Errors

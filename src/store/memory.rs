@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{BoxFuture, Loaded, StateStore, StoreError, Swap, Tag};
+use super::{BoxFuture, Loaded, Since, StateStore, StoreError, Swap, Tag};
 
 /// Shared by all who hold it, and by nobody else.
 #[derive(Debug, Default)]
@@ -39,6 +39,15 @@ impl StateStore for MemoryStore {
         let document = self.document.lock().unwrap_or_else(PoisonError::into_inner);
         let held = document.held.clone();
         Box::pin(std::future::ready(Ok(held)))
+    }
+
+    fn load_since<'a>(&'a self, seen: &'a Tag) -> BoxFuture<'a, Result<Since, StoreError>> {
+        let document = self.document.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = match &document.held {
+            Some(held) if held.tag == *seen => Since::Unchanged,
+            held => Since::Changed(held.clone()),
+        };
+        Box::pin(std::future::ready(Ok(since)))
     }
 
     fn swap(

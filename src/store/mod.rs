@@ -26,6 +26,14 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag(String);
 
+#[cfg(feature = "planted")]
+impl Tag {
+    /// A tag that no version bears.
+    pub(crate) fn of_no_version() -> Self {
+        Self("none".to_owned())
+    }
+}
+
 /// The document as it was found.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Loaded {
@@ -89,6 +97,15 @@ impl StoreError {
     }
 }
 
+/// What has become of a version that was seen before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// It is still the newest.
+    Unchanged,
+    /// This is; `None` where there is none any more.
+    Changed(Option<Loaded>),
+}
+
 /// A home for the document.
 pub trait StateStore: Send + Sync + fmt::Debug {
     /// The document, or `None` where there is none yet.
@@ -96,6 +113,22 @@ pub trait StateStore: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`StoreError`] where that cannot be told; a missing bucket is no missing document.
     fn load(&self) -> BoxFuture<'_, Result<Option<Loaded>, StoreError>>;
+
+    /// The document, unless it is still the version that bears this tag.
+    ///
+    /// By default it is read all the same, and spares its reader no more than the decoding. So it is for a file: its tag is a
+    /// hash of what it holds, since neither its time nor its number tells that nobody has written into it.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load)'s.
+    fn load_since<'a>(&'a self, seen: &'a Tag) -> BoxFuture<'a, Result<Since, StoreError>> {
+        Box::pin(async move {
+            Ok(match self.load().await? {
+                Some(loaded) if loaded.tag == *seen => Since::Unchanged,
+                loaded => Since::Changed(loaded),
+            })
+        })
+    }
 
     /// Replaces the document if it is still the expected one; `None` expects that there is none.
     ///

@@ -10,7 +10,7 @@
 use std::{error::Error as StdError, fmt, time::Duration};
 
 use object_store::{
-    BackoffConfig, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig, UpdateVersion,
+    BackoffConfig, GetOptions, ObjectStore, PutMode, PutOptions, RetryConfig, UpdateVersion,
     aws::{AmazonS3, AmazonS3ConfigKey, S3ConditionalPut},
     client::{HttpError, HttpErrorKind},
     path::Path,
@@ -18,7 +18,7 @@ use object_store::{
 
 use crate::aws::{self, TooLarge};
 
-use super::{BoxFuture, Loaded, S3Location, StateStore, StoreError, Swap, Tag};
+use super::{BoxFuture, Loaded, S3Location, Since, StateStore, StoreError, Swap, Tag};
 
 /// No new attempt is begun later than this after the first, whatever the call's timeout.
 const LONGEST_RETRYING: Duration = Duration::from_secs(3);
@@ -81,14 +81,17 @@ impl S3Store {
         })
     }
 
-    async fn get(&self) -> Result<Option<Loaded>, StoreError> {
-        let found = match self.s3.get(&self.path).await {
+    async fn get(&self, unless: Option<&Tag>) -> Result<Since, StoreError> {
+        let unless = unless.map(|Tag(etag)| etag.clone());
+        let options = GetOptions::new().with_if_none_match(unless);
+        let found = match self.s3.get_opts(&self.path, options).await {
             Ok(found) => found,
+            Err(object_store::Error::NotModified { .. }) => return Ok(Since::Unchanged),
             // S3 answers 404 for a missing bucket too; taking that for an empty state would be fatal.
             Err(object_store::Error::NotFound { source, .. })
                 if error_code(&source.to_string()) != Some("NoSuchBucket") =>
             {
-                return Ok(None);
+                return Ok(Since::Changed(None));
             }
             Err(error) => return Err(self.error(&error)),
         };
@@ -96,10 +99,10 @@ impl S3Store {
             return Err(self.unusable("the object has no ETag, so it cannot be swapped"));
         };
         let bytes = found.bytes().await.map_err(|error| self.error(&error))?;
-        Ok(Some(Loaded {
+        Ok(Since::Changed(Some(Loaded {
             bytes: bytes.into(),
             tag: Tag(etag),
-        }))
+        })))
     }
 
     async fn put(&self, bytes: Vec<u8>, expected: Option<Tag>) -> Result<Swap, StoreError> {
@@ -231,7 +234,16 @@ impl fmt::Debug for S3Store {
 
 impl StateStore for S3Store {
     fn load(&self) -> BoxFuture<'_, Result<Option<Loaded>, StoreError>> {
-        Box::pin(self.bounded(self.get()))
+        Box::pin(self.bounded(async {
+            match self.get(None).await? {
+                Since::Changed(found) => Ok(found),
+                Since::Unchanged => Err(self.unusable("it says that nothing changed, unasked")),
+            }
+        }))
+    }
+
+    fn load_since<'a>(&'a self, seen: &'a Tag) -> BoxFuture<'a, Result<Since, StoreError>> {
+        Box::pin(self.bounded(self.get(Some(seen))))
     }
 
     fn swap(

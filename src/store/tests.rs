@@ -30,6 +30,22 @@ impl Home {
         ]
     }
 
+    /// Puts a document there, or takes it away, behind the back of all handles; says whether that can be done.
+    fn put_behind(&self, bytes: Option<&[u8]>) -> bool {
+        match self {
+            Self::Memory(_) => return false,
+            Self::File(folder) => {
+                let path = folder.path().join("new/folder/state.json");
+                match bytes {
+                    Some(bytes) => std::fs::write(path, bytes).unwrap(),
+                    None => std::fs::remove_file(path).unwrap(),
+                }
+            }
+            Self::S3(s3) => s3.put_object(BUCKET, "a/state.json", bytes),
+        }
+        true
+    }
+
     fn handle(&self) -> Arc<dyn StateStore> {
         match self {
             Self::Memory(store) => Arc::clone(store) as Arc<dyn StateStore>,
@@ -91,6 +107,55 @@ async fn what_was_swapped_in_is_what_everybody_loads() {
         let second = won(store.swap(b"two".to_vec(), Some(first)).await.unwrap());
         let loaded = home.handle().load().await.unwrap().unwrap();
         assert_eq!((loaded.bytes.as_slice(), loaded.tag), (&b"two"[..], second));
+    }
+}
+
+#[tokio::test]
+async fn what_was_seen_is_unchanged_until_somebody_swaps() {
+    for home in Home::all().await {
+        let store = home.handle();
+        let first = won(store.swap(b"one".to_vec(), None).await.unwrap());
+        let since = home.handle().load_since(&first).await.unwrap();
+        assert_eq!(since, Since::Unchanged, "{store:?}");
+        let other = home.handle();
+        let second = won(other
+            .swap(b"two".to_vec(), Some(first.clone()))
+            .await
+            .unwrap());
+        let newest = Since::Changed(Some(Loaded {
+            bytes: b"two".to_vec(),
+            tag: second.clone(),
+        }));
+        assert_eq!(store.load_since(&first).await.unwrap(), newest, "{store:?}");
+        let since = store.load_since(&second).await.unwrap();
+        assert_eq!(since, Since::Unchanged, "{store:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_put_there_or_taken_away_behind_our_back_has_changed() {
+    for home in Home::all().await {
+        let store = home.handle();
+        let seen = Tag("\"y\"".to_owned());
+        let since = store.load_since(&seen).await.unwrap();
+        assert_eq!(since, Since::Changed(None), "{store:?}");
+        let first = won(store.swap(b"one".to_vec(), None).await.unwrap());
+        let second = won(store
+            .swap(b"two".to_vec(), Some(first.clone()))
+            .await
+            .unwrap());
+        if !home.put_behind(Some(b"one")) {
+            continue;
+        }
+        match store.load_since(&second).await.unwrap() {
+            Since::Changed(Some(Loaded { bytes, tag: _ })) => assert_eq!(bytes, b"one"),
+            since => panic!("{store:?}: {since:?}"),
+        }
+        home.put_behind(None);
+        for seen in [first, second] {
+            let since = store.load_since(&seen).await.unwrap();
+            assert_eq!(since, Since::Changed(None), "{store:?}");
+        }
     }
 }
 
@@ -297,11 +362,44 @@ async fn s3_is_asked_for_exactly_the_conditional_writes_that_are_meant() {
 }
 
 #[tokio::test]
+async fn s3_is_asked_for_a_version_that_differs_from_the_one_that_was_seen() {
+    let s3 = S3::start(BUCKET).await;
+    let store = s3_store(&s3, BUCKET, TIMEOUT);
+    let tag = won(store.swap(b"one".to_vec(), None).await.unwrap());
+    store.load().await.unwrap();
+    let since = store.load_since(&tag).await.unwrap();
+    assert_eq!(since, Since::Unchanged);
+    let conditions: Vec<_> = s3
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.method == "GET")
+        .map(|seen| (seen.if_match, seen.if_none_match))
+        .collect();
+    assert_eq!(conditions, [(None, None), (None, Some(tag.0))]);
+}
+
+#[tokio::test]
+async fn only_who_asks_whether_anything_changed_is_told_that_nothing_did() {
+    let s3 = S3::start(BUCKET).await;
+    let store = s3_store(&s3, BUCKET, TIMEOUT);
+    let tag = won(store.swap(b"one".to_vec(), None).await.unwrap());
+    s3.fail_next([Fault::Status(304, "NotModified")]);
+    assert!(store.load().await.is_err());
+    s3.fail_next([Fault::Status(503, "SlowDown")]);
+    let since = store.load_since(&tag).await.unwrap();
+    assert_eq!(since, Since::Unchanged);
+    s3.fail_next([Fault::Status(403, "AccessDenied")]);
+    assert!(!store.load_since(&tag).await.unwrap_err().is_transient());
+}
+
+#[tokio::test]
 async fn a_missing_bucket_is_an_error_and_not_a_missing_document() {
     let s3 = S3::start(BUCKET).await;
     let store = s3_store(&s3, "other-bucket", TIMEOUT);
+    let seen = Tag("\"y\"".to_owned());
     let errors = [
         store.load().await.unwrap_err(),
+        store.load_since(&seen).await.unwrap_err(),
         store.swap(b"x".to_vec(), None).await.unwrap_err(),
         store
             .swap(b"x".to_vec(), Some(Tag("\"y\"".to_owned())))

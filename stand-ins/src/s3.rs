@@ -1,6 +1,7 @@
 //! A strict stand-in for the part of S3 that holds one document: GET, HEAD and PUT of an object, by
-//! path-style addresses, with conditional writes.
+//! path-style addresses, with conditional reads and writes.
 //!
+//! Conditional reads: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-reads.html>.
 //! Conditional writes: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>.
 //! Error codes: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
 
@@ -155,6 +156,22 @@ impl S3 {
         Some(inner.buckets.get(bucket)?.get(key)?.bytes.to_vec())
     }
 
+    /// Puts an object there, or takes it away, as an operator would.
+    pub fn put_object(&self, bucket: &str, key: &str, bytes: Option<&[u8]>) {
+        let mut inner = lock(&self.shared.inner);
+        let objects = inner.buckets.get_mut(bucket).expect("this bucket");
+        match bytes {
+            Some(bytes) => {
+                let bytes = Bytes::copy_from_slice(bytes);
+                let tag = etag(&bytes);
+                objects.insert(key.to_owned(), Object { bytes, tag });
+            }
+            None => {
+                objects.remove(key);
+            }
+        }
+    }
+
     /// All requests so far.
     pub fn seen(&self) -> Vec<Seen> {
         lock(&self.shared.inner).seen.clone()
@@ -271,8 +288,26 @@ fn answer(
     if method != Method::GET && method != Method::HEAD {
         return refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed");
     }
+    // Of what a read may hang on there is the one tag that it is to differ from, as S3 wrote it.
+    let differs_from = text(headers, header::IF_NONE_MATCH);
+    let is_quoted = |tag: &str| tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"');
+    let other_conditions = [
+        header::IF_MATCH,
+        header::IF_MODIFIED_SINCE,
+        header::IF_UNMODIFIED_SINCE,
+        header::RANGE,
+    ];
+    let is_odd = other_conditions
+        .iter()
+        .any(|name| headers.contains_key(name));
+    if is_odd || differs_from.as_deref().is_some_and(|tag| !is_quoted(tag)) {
+        return refuse(StatusCode::NOT_IMPLEMENTED, "NotImplemented");
+    }
     match objects.get(&key) {
         None => refuse(StatusCode::NOT_FOUND, "NoSuchKey"),
+        Some(Object { tag, .. }) if differs_from.as_ref() == Some(tag) => {
+            (StatusCode::NOT_MODIFIED, [(header::ETAG, tag.clone())]).into_response()
+        }
         Some(Object { bytes, tag }) => (
             [
                 (header::ETAG, tag.clone()),

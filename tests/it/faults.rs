@@ -79,6 +79,11 @@ async fn what_cannot_be_loaded_is_not_acknowledged() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_asked_for_again_is_not_acknowledged_either() {
+    every_fault_of(Remote::LoadingAgain).await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_saved_is_not_acknowledged() {
     every_fault_of(Remote::Saving).await;
 }

@@ -13,6 +13,7 @@ mod built;
 mod calven;
 mod capillary;
 mod chaos;
+mod cold;
 mod envelopes;
 mod events;
 mod faults;

@@ -47,6 +47,8 @@ pub(super) enum Remote {
     SecretsAgain,
     /// S3, where the state is read.
     Loading,
+    /// S3, asked whether the state is still the one that is in memory.
+    LoadingAgain,
     /// S3, where it is written.
     Saving,
     /// Calven's PUT.
@@ -80,6 +82,7 @@ impl Remote {
             Self::Secrets => "secrets",
             Self::SecretsAgain => "secrets-again",
             Self::Loading => "loading",
+            Self::LoadingAgain => "loading-again",
             Self::Saving => "saving",
             Self::Calven => "calven",
             Self::CalvenToken => "calven-token",
@@ -129,8 +132,8 @@ impl Remote {
         }
         let mut world = setup.start().await.seed(&[TOP]).await;
         match self {
-            // Another instance knows neither secret nor token.
-            Self::Secrets | Self::CalvenToken => world.restart(),
+            // Another instance knows neither secret nor token nor state.
+            Self::Secrets | Self::CalvenToken | Self::Loading => world.restart(),
             Self::SecretsAgain => {
                 world.says(1, upsert(TOP)).await;
                 world.pass(Duration::from_secs(301));
@@ -178,7 +181,7 @@ impl Around {
         }
         match self.remote {
             Remote::Secrets | Remote::SecretsAgain => self.secrets.fail_always(fault),
-            Remote::Loading => self.s3.fail_always(s3::Endpoint::Get, fault),
+            Remote::Loading | Remote::LoadingAgain => self.s3.fail_always(s3::Endpoint::Get, fault),
             Remote::Saving => self.s3.fail_always(s3::Endpoint::Put, fault),
             Remote::Calven => (self.world.calven).fail_always(calven::Endpoint::Put, fault),
             Remote::CalvenToken => (self.world.calven).fail_always(calven::Endpoint::Token, fault),
@@ -202,7 +205,7 @@ impl Around {
         match self.remote {
             Remote::Secrets | Remote::SecretsAgain => self.secrets.go_down().await,
             // For reading alone nobody is away; so it is away from the beginning, or from what follows the reading.
-            Remote::Loading => self.s3.go_down().await,
+            Remote::Loading | Remote::LoadingAgain => self.s3.go_down().await,
             Remote::Saving => self.s3.fail_always(s3::Endpoint::Put, Fault::Reset),
             Remote::Calven | Remote::CalvenToken => self.world.calven.go_down().await,
             Remote::Capillary => self.world.capillary().go_down().await,
@@ -216,7 +219,7 @@ impl Around {
         self.world.leave_enough();
         let back = match self.remote {
             Remote::Secrets | Remote::SecretsAgain => self.secrets.come_back().await,
-            Remote::Loading | Remote::Saving => self.s3.come_back().await,
+            Remote::Loading | Remote::LoadingAgain | Remote::Saving => self.s3.come_back().await,
             Remote::Calven | Remote::CalvenToken => self.world.calven.come_back().await,
             Remote::Capillary => self.world.capillary().come_back().await,
             Remote::Source => self.source.come_back().await,
@@ -225,7 +228,7 @@ impl Around {
         back.unwrap();
         match self.remote {
             Remote::Secrets | Remote::SecretsAgain => self.secrets.mend(),
-            Remote::Loading => self.s3.mend(s3::Endpoint::Get),
+            Remote::Loading | Remote::LoadingAgain => self.s3.mend(s3::Endpoint::Get),
             Remote::Saving => self.s3.mend(s3::Endpoint::Put),
             Remote::Calven => self.world.calven.mend(calven::Endpoint::Put),
             Remote::CalvenToken => self.world.calven.mend(calven::Endpoint::Token),

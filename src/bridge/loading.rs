@@ -1,0 +1,127 @@
+//! Loading the state: what is in memory already is not read again while its tag holds.
+//!
+//! Between two invocations the newest state that was loaded or saved is kept, decoded. Who needs it takes it out, asks the
+//! store whether it is still the newest, and changes it at will. It comes back once it is saved, or where it was not changed,
+//! with the tag that it is stored under. So what is kept is what is stored (but for the receipt of a statement that was said
+//! again, where that is earlier: nobody saves for its sake), and it is never copied. Whoever else is at work meanwhile finds
+//! nothing kept, and reads all of it.
+
+use std::{fmt, mem};
+
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout_at},
+};
+
+use super::{Bridge, BridgeError, Deadlines, round::Round};
+use crate::{
+    state::State,
+    store::{Loaded, Since, Tag},
+};
+
+/// A state, and what a swap must expect that replaces it.
+pub(super) type Current = (State, Option<Tag>);
+
+/// What this process has of the state between two invocations. The lock is held for longer only by who loads ahead.
+#[derive(Default)]
+pub(super) struct Known(Mutex<Kept>);
+
+#[derive(Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    /// What is stored under this tag, as long as it is the newest.
+    Stored(State, Tag),
+    /// What came of loading it ahead, for the invocation that is under way.
+    Ahead(Result<Current, BridgeError>),
+}
+
+impl Bridge {
+    /// Loads the state; a new one where there is none.
+    pub(super) async fn load(&self, deadlines: Deadlines) -> Result<Current, BridgeError> {
+        match self.known.take(deadlines.end).await? {
+            Kept::Ahead(loaded) => loaded,
+            Kept::Nothing => self.load_all(deadlines).await,
+            Kept::Stored(state, tag) => {
+                let since = timeout_at(deadlines.end, self.store.load_since(&tag)).await;
+                let since = since
+                    .map_err(|_| BridgeError::TimeIsUp)
+                    .and_then(|since| Ok(since?));
+                match since {
+                    Ok(Since::Unchanged) => Ok((state, Some(tag))),
+                    Ok(Since::Changed(loaded)) => {
+                        // There may be no room for two of them.
+                        drop(state);
+                        self.decoded(loaded)
+                    }
+                    Err(error) => {
+                        self.known.keep(state, Some(tag));
+                        Err(error)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Loads the state before it is known whether it is needed; whoever needs it waits for that, and takes what came of it.
+    pub(super) async fn load_ahead(&self, deadlines: Deadlines) {
+        let mut kept = self.known.0.lock().await;
+        if let Kept::Nothing = *kept {
+            *kept = Kept::Ahead(self.load_all(deadlines).await);
+        }
+    }
+
+    /// What nobody has taken of what was loaded ahead may not be the newest to the next one; an error is none of its business.
+    pub(super) fn end_loading_ahead(&self) {
+        if let Ok(mut kept) = self.known.0.try_lock() {
+            *kept = match mem::take(&mut *kept) {
+                Kept::Ahead(Ok((state, Some(tag)))) => Kept::Stored(state, tag),
+                Kept::Ahead(Ok((_, None)) | Err(_)) => Kept::Nothing,
+                kept @ (Kept::Nothing | Kept::Stored(..)) => kept,
+            };
+        }
+    }
+
+    /// Keeps the state of a round that was saved, or that has changed nothing.
+    pub(super) fn keep(&self, round: Round) {
+        self.known.keep(round.state, round.tag);
+    }
+
+    async fn load_all(&self, deadlines: Deadlines) -> Result<Current, BridgeError> {
+        let loaded = timeout_at(deadlines.end, self.store.load()).await;
+        self.decoded(loaded.map_err(|_| BridgeError::TimeIsUp)??)
+    }
+
+    fn decoded(&self, loaded: Option<Loaded>) -> Result<Current, BridgeError> {
+        Ok(match loaded {
+            Some(Loaded { bytes, tag }) => (State::decode(&bytes)?, Some(tag)),
+            None => (State::new(self.salt.clone()), None),
+        })
+    }
+}
+
+impl Known {
+    /// Keeps what is stored under this tag; where nothing is stored there is nothing to keep.
+    pub(super) fn keep(&self, state: State, tag: Option<Tag>) {
+        // Where somebody else is at it, it need not be kept.
+        if let (Some(tag), Ok(mut kept)) = (tag, self.0.try_lock()) {
+            *kept = Kept::Stored(state, tag);
+        }
+    }
+
+    async fn take(&self, until: Instant) -> Result<Kept, BridgeError> {
+        let kept = timeout_at(until, self.0.lock()).await;
+        let mut kept = kept.map_err(|_| BridgeError::TimeIsUp)?;
+        Ok(mem::take(&mut *kept))
+    }
+}
+
+impl fmt::Debug for Known {
+    /// The state names people's departments.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Known([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests;
