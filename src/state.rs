@@ -1,33 +1,33 @@
 //! The state: one document that holds all that is remembered between two invocations.
 
+mod document;
 mod due;
 mod handshake;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
 
 pub use self::{
     due::{Due, Dues},
     handshake::{HandshakeToken, NoToken},
 };
 use crate::{
-    hierarchy::{Ledger, Published, Salt, SourceName, plan::Counts, published::Undo},
+    hierarchy::{
+        Ledger, Published, Salt, SourceName, document::Dangling, plan::Counts, published::Undo,
+    },
     timestamp::Timestamp,
 };
 
 /// The format that is written, and the newest one that can be read.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// How many published versions are remembered.
 pub const HISTORY: usize = 20;
 
 /// Everything that is remembered.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    format: u32,
     /// What the sources said.
     pub ledger: Ledger,
     /// What Calven was sent last, as far as is known; `None` before the first PUT.
@@ -52,7 +52,7 @@ pub struct State {
 }
 
 /// What an operator's rollback holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Hold {
     /// Nothing.
@@ -72,7 +72,7 @@ pub enum Hold {
 }
 
 /// One published version.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HistoryEntry {
     /// Its number.
@@ -107,6 +107,11 @@ pub enum StateError {
         "the state has format {0}, and this version reads up to {FORMAT}: deploy the newer version again; nothing was changed"
     )]
     Newer(u32),
+    /// It can be read, but refers to what is not in it.
+    #[error(
+        "the state cannot be read (it {0}): restore an older version of it; nothing was changed"
+    )]
+    Dangling(#[from] Dangling),
     /// It can be read, but what it says was published is no valid hierarchy.
     #[error(
         "what the state says was published is no valid hierarchy: restore an older version of it; nothing was changed"
@@ -118,7 +123,6 @@ impl State {
     /// The state before anything was said.
     pub fn new(salt: Salt) -> Self {
         Self {
-            format: FORMAT,
             ledger: Ledger::new(salt),
             published: None,
             version: 0,
@@ -130,50 +134,6 @@ impl State {
             due: Dues::default(),
             handshakes: BTreeMap::new(),
         }
-    }
-
-    /// Reads a document.
-    ///
-    /// # Errors
-    /// [`StateError`]: nothing is ever guessed or started over.
-    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
-        }
-        let unreadable = |error: serde_json::Error| StateError::Unreadable {
-            line: error.line(),
-            column: error.column(),
-        };
-        let Format { format } = serde_json::from_slice(bytes).map_err(unreadable)?;
-        if format == 0 {
-            return Err(StateError::Unreadable { line: 1, column: 1 });
-        }
-        if format > FORMAT {
-            return Err(StateError::Newer(format));
-        }
-        let state: Self = match format {
-            1 => serde_json::from_slice(bytes)
-                .and_then(|fields| serde_json::from_value(from_format_1(fields)))
-                .map_err(unreadable)?,
-            _ => serde_json::from_slice(bytes).map_err(unreadable)?,
-        };
-        if state
-            .published
-            .as_ref()
-            .is_some_and(|published| !published.is_valid())
-        {
-            return Err(StateError::Invalid);
-        }
-        Ok(state)
-    }
-
-    /// Writes the document.
-    ///
-    /// # Errors
-    /// None in practice: every part of it can be written as JSON.
-    pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
     }
 
     /// How many groups are published.
@@ -252,16 +212,10 @@ impl State {
     }
 }
 
-/// Format 2 added what is due and the handshakes; there were none.
-fn from_format_1(mut fields: Map<String, Value>) -> Value {
-    fields.insert("format".to_owned(), json!(2));
-    fields.insert("due".to_owned(), json!(Dues::default()));
-    fields.insert("handshakes".to_owned(), json!({}));
-    Value::Object(fields)
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::{Map, Value, json};
+
     use super::*;
     use crate::hierarchy::{Merged, Projection, Relationship, Rules, SeedRows, statement::group};
 
@@ -387,7 +341,7 @@ mod tests {
     #[test]
     fn a_format_that_never_was_is_no_state() {
         let mut document = state_of(&[&["a"]]).encode().unwrap();
-        let digit = document.iter().position(|byte| *byte == b'2').unwrap();
+        let digit = document.iter().position(|byte| *byte == b'3').unwrap();
         document[digit] = b'0';
         assert!(document.starts_with(br#"{"format":0,"#));
         let error = State::decode(&document).unwrap_err();
@@ -396,26 +350,68 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_refused_by_its_number() {
-        let error = State::decode(br#"{"format": 3, "whatever": true}"#).unwrap_err();
-        assert!(matches!(error, StateError::Newer(3)), "{error}");
+        let error = State::decode(br#"{"format": 4, "whatever": true}"#).unwrap_err();
+        assert!(matches!(error, StateError::Newer(4)), "{error}");
     }
 
     #[test]
-    fn a_document_of_format_1_is_read_and_written_as_format_2() {
-        let old = include_bytes!("../tests/fixtures/state/format-1.json");
-        let state = State::decode(old).unwrap();
-        assert_eq!((state.version, state.history.len()), (4, 4));
-        assert_eq!((&state.due, state.handshakes.len()), (&Dues::default(), 0));
-        assert!(state.ledger.is_seeded());
-        let bytes = state.encode().unwrap();
-        let mut written: Map<String, Value> = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(written["format"], 2);
-        assert_eq!(State::decode(&bytes).unwrap(), state);
-        // All that was in it is in it still.
-        let old: Map<String, Value> = serde_json::from_slice(old).unwrap();
-        written.retain(|field, _| field != "due" && field != "handshakes");
-        written["format"] = json!(1);
-        assert_eq!(written, old);
+    fn documents_of_older_formats_are_read_and_written_anew() {
+        for (format, old) in [
+            (
+                1,
+                &include_bytes!("../tests/fixtures/state/format-1.json")[..],
+            ),
+            (
+                2,
+                &include_bytes!("../tests/fixtures/state/format-2.json")[..],
+            ),
+        ] {
+            let state = State::decode(old).unwrap();
+            assert_eq!((state.version, state.history.len()), (4, 4));
+            assert!(state.ledger.is_seeded());
+            let bytes = state.encode().unwrap();
+            let written: Map<String, Value> = serde_json::from_slice(&bytes).unwrap();
+            assert_eq!(written["format"], FORMAT);
+            assert_eq!(State::decode(&bytes).unwrap(), state);
+            // All that was in it is in it still.
+            let old: Map<String, Value> = serde_json::from_slice(old).unwrap();
+            let as_before = |value: Value| -> Value { serde_json::from_value(value).unwrap() };
+            assert_eq!(old["format"], format);
+            assert_eq!(json!(state.ledger), as_before(old["ledger"].clone()));
+            assert_eq!(json!(state.published), old["published"]);
+            for (entry, old) in state.history.iter().zip(old["history"].as_array().unwrap()) {
+                assert_eq!(json!(entry.undo), old["undo"]);
+                assert_eq!(json!(entry.time), old["time"]);
+                assert_eq!(json!(entry.cause), old["cause"]);
+            }
+            for version in 1..=4 {
+                let read = State::decode(&bytes).unwrap().version_published(version);
+                assert_eq!(read, state.version_published(version), "version {version}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_that_refers_to_what_is_not_in_it_is_refused() {
+        let bytes = state_of(&[&["a"]]).encode().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let published = "\"published\":[[[0,";
+        assert!(text.contains(published), "{text}");
+        let error = State::decode(text.replace(published, "\"published\":[[[9,").as_bytes());
+        assert!(matches!(error, Err(StateError::Dangling(_))), "{error:?}");
+    }
+
+    #[test]
+    fn a_state_whose_hierarchy_is_none_is_refused() {
+        let text = String::from_utf8(state_of(&[&["a"]]).encode().unwrap()).unwrap();
+        let published = "\"published\":[[[0,null,";
+        assert!(text.contains(published), "{text}");
+        // A group under itself, and one under what is not there.
+        for parent in ["0", "7"] {
+            let broken = text.replace(published, &format!("\"published\":[[[0,{parent},"));
+            let error = State::decode(broken.as_bytes());
+            assert!(matches!(error, Err(StateError::Invalid)), "{error:?}");
+        }
     }
 
     #[test]

@@ -62,12 +62,9 @@ impl Bridge {
         if matches!(change, Change::Reconcile { .. }) {
             warnings.extend(self.rereading.stranded(&state));
             let before = self.clock.now().minus(self.policy.tombstone_age);
-            let full = state.ledger.clone();
             let publishable: Vec<_> = state.publishable().into_iter().cloned().collect();
-            state
-                .ledger
-                .prune(before, &publishable.iter().collect::<Vec<_>>());
-            changed |= full != state.ledger;
+            let publishable: Vec<_> = publishable.iter().collect();
+            changed |= state.ledger.prune(before, &publishable);
         }
         let projection = Projection::of(
             &state.ledger,

@@ -7,10 +7,11 @@ use serde::Serialize;
 use super::{
     claims::{By, Claims},
     ledger::Ledger,
-    name::{Group, Key},
+    name::Group,
     project::Rules,
-    settle::{Edge, Waiting, Why},
+    settle::{Waiting, Why},
     statement::SourceName,
+    table::{Dense, GroupId, KeyId, Names, Order},
     views::Views,
 };
 
@@ -123,49 +124,60 @@ pub struct Conflict {
     pub(super) concerns: Group,
 }
 
-pub(super) fn held(waiting: Waiting) -> Held {
+pub(super) fn held(waiting: Waiting, views: &Views<'_>, names: &Names<'_>) -> Held {
     let Waiting { group, by, at, why } = waiting;
-    let (reason, parent, key, cycle): (_, Option<Group>, Option<Key>, Vec<Group>) = match why {
+    let (reason, parent, key, cycle): (_, Option<GroupId>, Option<KeyId>, Vec<GroupId>) = match why
+    {
         Why::UnknownParent(key) => (HeldReason::UnknownParent, None, Some(key), Vec::new()),
         Why::Cycle { parent, cycle } => (HeldReason::Cycle, Some(parent), None, cycle),
     };
     let source = match by {
-        By::Source(source, _) | By::Persons(source, _) => Some(source),
+        By::Source(source, _) | By::Persons(source, _) => views.name(source).cloned(),
         By::Seed => Some(SourceName::manual()),
         By::Nobody => None,
     };
-    let text = GroupText::from(&group);
-    let parent = parent.as_ref().map(GroupText::from);
-    let (parent, parent_type) = parent.map(|p| (p.group, p.group_type)).unzip();
-    let mut concerns = cycle.clone();
-    concerns.push(group);
+    let text = |group: GroupId| GroupText::from(names.group(group));
+    let GroupText {
+        group: name,
+        group_type,
+    } = text(group);
+    let (parent, parent_type) = parent.map(text).map(|p| (p.group, p.group_type)).unzip();
+    let concerns = cycle.iter().chain([&group]);
     Held {
         reason,
-        group: text.group,
-        group_type: text.group_type,
+        group: name,
+        group_type,
         parent,
         parent_type,
-        parent_key: key.map(|key| key.as_str().to_owned()),
-        cycle: cycle.iter().map(GroupText::from).collect(),
+        parent_key: key.map(|key| names.table().key(key).as_str().to_owned()),
+        cycle: cycle.iter().copied().map(text).collect(),
         source: source.map(|source| source.as_str().to_owned()),
         occurred_at: at.time.to_string(),
-        concerns,
+        concerns: concerns.map(|id| names.group(*id).clone()).collect(),
     }
 }
 
+/// The conflicts among the claims on these groups, which are in order.
 pub(super) fn conflicts(
-    claims: &BTreeMap<Group, Claims>,
-    edges: &BTreeMap<Group, Edge>,
+    groups: &[GroupId],
+    claims: &Dense<GroupId, Claims>,
+    views: &Views<'_>,
+    names: &Names<'_>,
+    order: &Order,
 ) -> Vec<Conflict> {
     let mut conflicts = Vec::new();
-    for (group, claims) in claims {
-        if !edges.contains_key(group) || !claims.exists() {
+    for id in groups {
+        let Some(claims) = claims.get(*id).filter(|claims| claims.may_conflict()) else {
+            continue;
+        };
+        if !claims.exists() {
             continue;
         }
-        let sides = claims.sides();
+        let sides = claims.sides(views, names, order);
         let Some((won, lost)) = sides.split_first() else {
             continue;
         };
+        let group = names.group(*id);
         for lost in lost
             .iter()
             .filter(|lost| (&lost.parent, &lost.parent_type) != (&won.parent, &won.parent_type))
@@ -186,7 +198,8 @@ pub(super) fn warnings(
     ledger: &Ledger,
     views: &Views<'_>,
     rules: &Rules,
-    edges: &BTreeMap<Group, Edge>,
+    groups: &[GroupId],
+    names: &Names<'_>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     for source in ledger
@@ -198,22 +211,46 @@ pub(super) fn warnings(
             "source {source} is not configured: its statements do not count"
         ));
     }
-    for (source, view) in views.iter() {
+    for (_, source, view) in views.iter() {
         for group in &view.shared_names {
+            let group = names.group(*group);
             warnings.push(format!("{source}: several groups are named {group}: all but the lowest id have it behind their name"));
         }
     }
-    let mut by_case: BTreeMap<(String, String), Vec<&Group>> = BTreeMap::new();
-    for group in edges.keys() {
-        let folded = (
-            group.group_type.as_str().to_lowercase(),
-            group.name.as_str().to_lowercase(),
-        );
-        by_case.entry(folded).or_default().push(group);
-    }
-    for groups in by_case.values().filter(|groups| groups.len() > 1) {
+    for groups in differing_only_in_case(groups, names) {
         let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
         warnings.push(format!("these differ only in case: {}", names.join(", ")));
     }
     warnings
+}
+
+/// The groups whose names are the same but for their case, by their names in lower case.
+fn differing_only_in_case<'n>(groups: &[GroupId], names: &'n Names<'_>) -> Vec<Vec<&'n Group>> {
+    // Hardly any do, so only those are looked at whose hashes are the same.
+    let mut hashes: Vec<(u64, usize)> = groups
+        .iter()
+        .enumerate()
+        .map(|(at, id)| (names.folded(*id), at))
+        .collect();
+    hashes.sort_unstable();
+    let mut by_case: BTreeMap<(String, String), Vec<&Group>> = BTreeMap::new();
+    for same in hashes.chunk_by(|(a, _), (b, _)| a == b) {
+        if same.len() < 2 {
+            continue;
+        }
+        for (_, at) in same {
+            let Some(group) = groups.get(*at).map(|id| names.group(*id)) else {
+                continue;
+            };
+            let folded = (
+                group.group_type.as_str().to_lowercase(),
+                group.name.as_str().to_lowercase(),
+            );
+            by_case.entry(folded).or_default().push(group);
+        }
+    }
+    by_case
+        .into_values()
+        .filter(|same| same.len() > 1)
+        .collect()
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::{prelude::*, sample::select};
 
 use super::{
-    Delivery, Group, GroupRef, Key, Ledger, Merged, Name, Parent, PersonId, PersonSays, Plan,
-    Projection, Published, Relationship, Rules, Salt, Scope, SeedRows, SourceName, Stated,
+    Delivery, Document, Group, GroupRef, Key, Ledger, Merged, Name, Parent, PersonId, PersonSays,
+    Plan, Projection, Published, Relationship, Rules, Salt, Scope, SeedRows, SourceName, Stated,
     Statement,
 };
 use crate::timestamp::Timestamp;
@@ -454,6 +454,33 @@ proptest! {
         let published = project(&ledger, None, &rules).as_published();
         let text = serde_json::to_string(&published).unwrap();
         prop_assert_eq!(serde_json::from_str::<Published>(&text).unwrap(), published);
+    }
+
+    #[test]
+    fn a_document_reads_back_as_it_was_written_and_projects_the_same(
+        history in any_history(), later in any_history(), rules in any_rules(), before in 0..31_i64,
+    ) {
+        let mut ledger = ledger_of(&history);
+        let first = project(&ledger, None, &rules).as_published();
+        later.iter().for_each(|arrival| { take(&mut ledger, arrival); });
+        let second = project(&ledger, Some(&first), &rules).as_published();
+        // What is published may name what the ledger has forgotten.
+        ledger.prune(at(before), &[]);
+        let undo = second.undo_to(&first);
+        let document = Document::of(&ledger, &[&second, &first], &[&undo]);
+        let text = serde_json::to_vec(&document).unwrap();
+        let document: Document = serde_json::from_slice(&text).unwrap();
+        let read = document.remembered().unwrap();
+        prop_assert_eq!(&read.ledger, &ledger);
+        prop_assert_eq!(&read.published, &vec![second.clone(), first]);
+        prop_assert_eq!(&read.undos, &vec![undo]);
+        prop_assert!(read.published.iter().all(Published::is_valid));
+        // Whatever numbers the names have now.
+        let (was, is) = (project(&ledger, Some(&second), &rules), project(&read.ledger, Some(&second), &rules));
+        prop_assert_eq!(body(&was), body(&is));
+        prop_assert_eq!(&was.held, &is.held);
+        prop_assert_eq!(&was.conflicts, &is.conflicts);
+        prop_assert_eq!(was.as_published(), is.as_published());
     }
 
     #[test]

@@ -7,16 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::{
-    name::Group,
-    pairs,
-    records::{PersonKey, SourceLedger},
+    records::{
+        Bore, IdRecord, LedgerScope, NamedSaying, PersonKey, Placement, Ref, Said, Saying,
+        SourceLedger,
+    },
     statement::{PersonId, Relationship, SourceName},
+    table::{GroupId, KeyId, Table},
 };
 use crate::timestamp::Timestamp;
 
@@ -32,7 +33,7 @@ impl Salt {
     }
 
     /// What is kept of a person: HMAC-SHA256 of source and id, 128 bits of it.
-    fn person(&self, source: &SourceName, person: &PersonId) -> PersonKey {
+    pub(super) fn person(&self, source: &SourceName, person: &PersonId) -> PersonKey {
         // HMAC pads a short key with zeros to the hash's block, so this is the key itself.
         let mut key = [0; 64];
         key.iter_mut()
@@ -43,7 +44,11 @@ impl Salt {
         mac.update(&[0]);
         mac.update(person.expose().as_bytes());
         let digest = mac.finalize().into_bytes();
-        PersonKey::new(URL_SAFE_NO_PAD.encode(digest.get(..16).unwrap_or_default()))
+        let mut kept = [0; 16];
+        kept.iter_mut()
+            .zip(digest)
+            .for_each(|(byte, digest)| *byte = digest);
+        PersonKey(kept)
     }
 }
 
@@ -72,31 +77,32 @@ impl From<Salt> for String {
 }
 
 /// The newest seed: the operator's complete set.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub(super) struct Seed {
     pub(super) time: Timestamp,
-    #[serde(with = "pairs")]
-    pub(super) rows: BTreeMap<Group, Option<Group>>,
+    /// Each group once, in order.
+    pub(super) rows: Vec<(GroupId, Option<GroupId>)>,
 }
 
 /// Everything that is remembered of what was said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+///
+/// As JSON it is plain, every name written out where it is meant; a state has a shorter form.
+#[derive(Clone, Debug)]
 pub struct Ledger {
-    salt: Salt,
+    pub(super) salt: Salt,
+    pub(super) table: Table,
     pub(super) seed: Option<Seed>,
     /// Every name that any seed ever held, and when: older claims on it no longer count.
-    #[serde(with = "pairs")]
-    pub(super) seeded: BTreeMap<Group, BTreeSet<Timestamp>>,
+    pub(super) seeded: BTreeMap<GroupId, BTreeSet<Timestamp>>,
     pub(super) sources: BTreeMap<SourceName, SourceLedger>,
 }
 
 impl Ledger {
     /// An empty ledger with a new salt.
-    pub const fn new(salt: Salt) -> Self {
+    pub fn new(salt: Salt) -> Self {
         Self {
             salt,
+            table: Table::default(),
             seed: None,
             seeded: BTreeMap::new(),
             sources: BTreeMap::new(),
@@ -115,34 +121,39 @@ impl Ledger {
 
     /// Joins what another ledger under the same salt remembers into this one.
     pub fn join(&mut self, other: &Self) {
-        if let Some(seed) = &other.seed {
-            self.join_seed(seed.clone());
+        let mut joining = Joining {
+            table: &mut self.table,
+            other: &other.table,
+        };
+        for (name, source) in &other.sources {
+            let own = self.sources.entry(name.clone()).or_default();
+            joining.join(own, source);
         }
         for (group, times) in &other.seeded {
-            self.seeded.entry(group.clone()).or_default().extend(times);
+            let group = joining.group(*group);
+            self.seeded.entry(group).or_default().extend(times);
         }
-        for (name, source) in &other.sources {
-            self.source(name).join(source);
+        if let Some(Seed { time, rows }) = &other.seed {
+            let rows = rows
+                .iter()
+                .map(|(group, parent)| (joining.group(*group), parent.map(|p| joining.group(p))));
+            let seed = Seed {
+                time: *time,
+                rows: rows.collect(),
+            };
+            self.join_seed(seed);
         }
-    }
-
-    pub(super) fn person(&self, source: &SourceName, person: &PersonId) -> PersonKey {
-        self.salt.person(source, person)
-    }
-
-    pub(super) fn source(&mut self, name: &SourceName) -> &mut SourceLedger {
-        self.sources.entry(name.clone()).or_default()
     }
 
     /// Takes the seed if it is newer than the one known; says whether it was.
     pub(super) fn join_seed(&mut self, seed: Seed) -> bool {
-        for group in seed.rows.keys() {
-            self.seeded
-                .entry(group.clone())
-                .or_default()
-                .insert(seed.time);
+        for (group, _) in &seed.rows {
+            self.seeded.entry(*group).or_default().insert(seed.time);
         }
-        let newer = self.seed.as_ref().is_none_or(|known| *known < seed);
+        let newer = self
+            .seed
+            .as_ref()
+            .is_none_or(|known| known.compare(&seed, &self.table).is_lt());
         if newer {
             self.seed = Some(seed);
         }
@@ -151,11 +162,150 @@ impl Ledger {
 }
 
 impl Seed {
-    pub(super) fn new(time: Timestamp, rows: &[Relationship]) -> Self {
-        let rows = rows
-            .iter()
-            .map(|row| (row.group.clone(), row.parent.clone()))
-            .collect();
-        Self { time, rows }
+    pub(super) fn new(time: Timestamp, rows: &[Relationship], table: &mut Table) -> Self {
+        let rows = rows.iter().map(|row| {
+            let parent = row.parent.as_ref().map(|parent| table.group_id(parent));
+            (table.group_id(&row.group), parent)
+        });
+        Self {
+            time,
+            rows: rows.collect(),
+        }
+    }
+
+    /// By time, then row by row.
+    fn compare(&self, other: &Self, table: &Table) -> std::cmp::Ordering {
+        let text = |seed: &Self| {
+            let rows = seed.rows.iter();
+            rows.map(|(group, parent)| (table.group(*group), parent.map(|p| table.group(p))))
+                .collect::<Vec<_>>()
+        };
+        self.time
+            .cmp(&other.time)
+            .then_with(|| text(self).cmp(&text(other)))
+    }
+}
+
+/// One ledger's records on their way into another, whose numbers are others.
+struct Joining<'a> {
+    table: &'a mut Table,
+    other: &'a Table,
+}
+
+impl Joining<'_> {
+    fn group(&mut self, id: GroupId) -> GroupId {
+        self.table.group_id(self.other.group(id))
+    }
+
+    fn key(&mut self, id: KeyId) -> KeyId {
+        self.table.key_id(self.other.key(id))
+    }
+
+    fn reference(&mut self, group: Ref) -> Ref {
+        match group {
+            Ref::Key(key) => Ref::Key(self.key(key)),
+            Ref::Name(name) => Ref::Name(self.group(name)),
+        }
+    }
+
+    fn placement(&mut self, placement: Placement) -> Placement {
+        match placement {
+            Placement::Top => Placement::Top,
+            Placement::Under(parent) => Placement::Under(self.reference(parent)),
+        }
+    }
+
+    fn saying(&mut self, saying: NamedSaying) -> NamedSaying {
+        match saying {
+            NamedSaying::Gone => NamedSaying::Gone,
+            NamedSaying::Exists(placement) => {
+                NamedSaying::Exists(placement.map(|placement| self.placement(placement)))
+            }
+            NamedSaying::Member(parent) => NamedSaying::Member(self.reference(parent)),
+            NamedSaying::Renamed(to) => NamedSaying::Renamed(self.group(to)),
+        }
+    }
+
+    fn join(&mut self, own: &mut SourceLedger, other: &SourceLedger) {
+        let SourceLedger {
+            ids,
+            names,
+            persons,
+            snapshots,
+            events,
+            read,
+            base,
+            ..
+        } = other;
+        let mut touched = Vec::new();
+        for (key, record) in ids {
+            let key = self.key(*key);
+            touched.push(Ref::Key(key));
+            let IdRecord {
+                names,
+                exists,
+                placed,
+                gone,
+            } = record;
+            let known = own.ids.entry(key).or_default();
+            for bore in names {
+                let name = self.group(bore.name);
+                known.bore(Bore { name, ..*bore }, self.table);
+            }
+            let placed = placed.map(|said| Said {
+                what: self.placement(said.what),
+                at: said.at,
+                received: said.received,
+            });
+            join_slot(&mut known.exists, *exists, self.table);
+            join_slot(&mut known.placed, placed, self.table);
+            join_slot(&mut known.gone, *gone, self.table);
+        }
+        for (group, record) in names {
+            let group = self.group(*group);
+            touched.push(Ref::Name(group));
+            let known = own.names.entry(group).or_default();
+            for said in &record.said {
+                let what = self.saying(said.what);
+                known.take(Saying { what, ..*said }, self.table);
+            }
+        }
+        for (key, record) in persons {
+            let known = own.persons.entry(*key).or_default();
+            let placed = record.placed.as_ref().map(|said| Said {
+                what: said.what.iter().map(|g| self.reference(*g)).collect(),
+                at: said.at,
+                received: said.received,
+            });
+            join_slot(&mut known.placed, placed, self.table);
+            join_slot(&mut known.left, record.left, self.table);
+        }
+        for (scope, taken) in snapshots {
+            let scope = match scope {
+                LedgerScope::ChildrenOf(parent) => LedgerScope::ChildrenOf(self.reference(*parent)),
+                LedgerScope::Groups | LedgerScope::Persons => *scope,
+            };
+            own.snapshot_taken(scope, *taken);
+        }
+        for (event, first) in events {
+            let known = own.events.entry(event.clone()).or_insert(*first);
+            *known = (*known).min(*first);
+        }
+        own.read = own.read.max(*read);
+        if let Some((at, key)) = base {
+            let key = self.key(*key);
+            own.note_base(*at, key, self.table);
+        }
+        own.compact(&touched);
+    }
+}
+
+fn join_slot<T: super::records::Content>(
+    slot: &mut Option<Said<T>>,
+    other: Option<Said<T>>,
+    table: &Table,
+) {
+    if let Some(said) = other {
+        Said::keep_newest(slot, said, table);
     }
 }

@@ -1,16 +1,17 @@
 //! Deliveries and seeds into the ledger.
 
 use super::{
-    ledger::{Ledger, Seed},
+    ledger::{Ledger, Salt, Seed},
     name::{Group, Key},
     records::{
-        FirstAttempt, LedgerScope, NamedSaying, PersonKey, Placement, Ref, Said, SourceLedger,
-        Stamp, insert_earliest,
+        Bore, FirstAttempt, LedgerScope, NamedSaying, PersonKey, Placement, Ref, Said, Saying,
+        SourceLedger, Stamp,
     },
     statement::{
         Delivery, GroupRef, MAX_AHEAD, Parent, PersonSays, Scope, SeedRows, SourceName, Stated,
         Statement,
     },
+    table::{GroupId, Table},
 };
 use crate::timestamp::Timestamp;
 
@@ -51,7 +52,7 @@ pub(super) struct MergedStatement {
 #[derive(Clone, Debug)]
 pub(super) enum About {
     Group { group: Ref, lives: bool },
-    Rename { group: Ref, to: Group },
+    Rename { group: Ref, to: GroupId },
     Person { person: PersonKey, groups: Vec<Ref> },
     Snapshot,
     SeedRow,
@@ -79,14 +80,20 @@ impl Ledger {
         let mut merged = Merged::default();
         let is_ahead = |at: Timestamp| at > received.plus(MAX_AHEAD);
         let needs_attempt = statements.iter().any(|s| s.at.is_none_or(is_ahead));
+        let Self {
+            salt,
+            table,
+            sources,
+            ..
+        } = self;
+        let ledger = sources.entry(source.clone()).or_default();
         let first = match event_id {
             Some(event) if needs_attempt => {
                 let attempt = FirstAttempt {
                     time: attempted,
                     received: *received,
                 };
-                let known = self.source(source).events.entry(event.clone());
-                let first = known.or_insert_with(|| {
+                let first = ledger.events.entry(event.clone()).or_insert_with(|| {
                     merged.changed = true;
                     attempt
                 });
@@ -106,17 +113,28 @@ impl Ledger {
                 MAX_AHEAD.as_secs() / 60
             ));
         }
+        let mut merging = Merging {
+            salt,
+            table,
+            source,
+            ledger,
+            received: *received,
+            changed: false,
+            touched: Vec::new(),
+        };
+        merged.statements.reserve(statements.len());
         for (index, Stated { at, statement }) in statements.iter().enumerate() {
             let time = at.filter(|at| !is_ahead(*at)).unwrap_or(first);
             // Two places each: a rename of a group with a key names it before and after.
             let place = u32::try_from(index.saturating_mul(2)).unwrap_or(u32::MAX - 1);
-            let at = Stamp { time, place };
-            let statement =
-                self.merge_statement(source, at, *received, statement, &mut merged.changed);
+            let statement = merging.statement(Stamp { time, place }, statement);
             merged.statements.push(statement);
         }
+        merged.changed |= merging.changed;
         merged.changed |= merged.statements.iter().any(|statement| statement.new);
-        self.source(source).compact();
+        let touched = merging.touched;
+        ledger.compact(&touched);
+        table.sort_much();
         merged
     }
 
@@ -137,15 +155,17 @@ impl Ledger {
             )
         });
         let at = occurred_at.filter(|at| !is_ahead(at)).unwrap_or(received);
+        let seed = Seed::new(at, rows.rows(), &mut self.table);
+        self.table.sort_much();
         // Of an older seed its names are remembered all the same: older claims on them no longer count.
-        let names_something_new = rows.rows().iter().any(|row| {
-            let times = self.seeded.get(&row.group);
+        let names_something_new = seed.rows.iter().any(|(group, _)| {
+            let times = self.seeded.get(group);
             times.is_none_or(|times| !times.contains(&at))
         });
-        let new = self.join_seed(Seed::new(at, rows.rows()));
+        let new = self.join_seed(seed);
         let statements = rows.rows().iter().map(|_| MergedStatement {
             source: SourceName::manual(),
-            at: Stamp { time: at, place: 0 },
+            at: Stamp::first(at),
             new,
             about: About::SeedRow,
         });
@@ -158,220 +178,204 @@ impl Ledger {
 
     /// Notes that a source was read as a whole at a time, complete or not.
     pub fn note_read(&mut self, source: &SourceName, at: Timestamp) {
-        let known = self.source(source);
+        let known = self.sources.entry(source.clone()).or_default();
         known.read = known.read.max(Some(at));
-        known.compact();
+        known.compact(&[]);
     }
 
     /// Notes which group stands for the source itself.
     pub fn note_base(&mut self, source: &SourceName, at: Timestamp, key: Key) {
-        let known = self.source(source);
-        known.base = known.base.clone().max(Some((at, key)));
+        let key = self.table.key_id(&key);
+        let known = self.sources.entry(source.clone()).or_default();
+        known.note_base(at, key, &self.table);
     }
+}
 
-    fn merge_statement(
-        &mut self,
-        source: &SourceName,
-        at: Stamp,
-        received: Timestamp,
-        statement: &Statement,
-        changed: &mut bool,
-    ) -> MergedStatement {
+/// One delivery on its way into the ledger.
+struct Merging<'a> {
+    salt: &'a Salt,
+    table: &'a mut Table,
+    source: &'a SourceName,
+    ledger: &'a mut SourceLedger,
+    received: Timestamp,
+    /// Whether something is new though the statement that says it may be stale: a name, say.
+    changed: bool,
+    /// The records that may have grown.
+    touched: Vec<Ref>,
+}
+
+impl Merging<'_> {
+    fn statement(&mut self, at: Stamp, statement: &Statement) -> MergedStatement {
         let (new, about) = match statement {
             Statement::Exists { group, parent } => {
-                let ledger = self.source(source);
                 let parent = match parent {
-                    Parent::Under(parent) => {
-                        Some(Placement::Under(ledger.take(parent, at, received, changed)))
-                    }
+                    Parent::Under(parent) => Some(Placement::Under(self.take(parent, at))),
                     Parent::Top => Some(Placement::Top),
                     Parent::NotSaid => None,
                 };
-                let group = ledger.take(group, at, received, changed);
-                let new = ledger.say(&group, at, received, NamedSaying::Exists(parent));
+                let group = self.take(group, at);
+                let new = self.say(group, at, NamedSaying::Exists(parent));
                 (new, About::Group { group, lives: true })
             }
             Statement::Member { group, parent } => {
-                let ledger = self.source(source);
-                let parent = ledger.take(parent, at, received, changed);
-                let group = ledger.take(group, at, received, changed);
-                let new = ledger.say(&group, at, received, NamedSaying::Member(parent));
+                let parent = self.take(parent, at);
+                let group = self.take(group, at);
+                let new = self.say(group, at, NamedSaying::Member(parent));
                 (new, About::Group { group, lives: true })
             }
             Statement::Gone { group } => {
-                let ledger = self.source(source);
-                let group = ledger.take(group, at, received, changed);
-                let new = ledger.say(&group, at, received, NamedSaying::Gone);
-                (
-                    new,
-                    About::Group {
-                        group,
-                        lives: false,
-                    },
-                )
+                let group = self.take(group, at);
+                let new = self.say(group, at, NamedSaying::Gone);
+                let lives = false;
+                (new, About::Group { group, lives })
             }
             Statement::Renamed { group, key, to } if group.name == *to => {
                 let group = GroupRef::new(group.clone(), key.clone());
-                let exists = Statement::Exists {
-                    group,
-                    parent: Parent::NotSaid,
-                };
-                return self.merge_statement(source, at, received, &exists, changed);
+                let parent = Parent::NotSaid;
+                return self.statement(at, &Statement::Exists { group, parent });
             }
             Statement::Renamed { group, key, to } => {
-                let ledger = self.source(source);
                 let renamed = Group::new(to.clone(), group.group_type.clone());
-                match key {
-                    Some(key) => {
-                        let record = ledger.ids.entry(key.clone()).or_default();
-                        *changed |=
-                            insert_earliest(&mut record.names, (at, group.clone()), received);
-                        let after = Stamp {
-                            place: at.place.saturating_add(1),
-                            ..at
-                        };
-                        let name = (after, renamed.clone());
-                        let new = insert_earliest(&mut record.names, name, received);
-                        *changed |= Said::keep_newest(
-                            &mut record.exists,
-                            Said {
-                                at,
-                                what: (),
-                                received,
-                            },
-                        );
-                        (
-                            new,
-                            About::Rename {
-                                group: Ref::Key(key.clone()),
-                                to: renamed,
-                            },
-                        )
-                    }
+                let to = self.table.group_id(&renamed);
+                let (new, group) = match key {
+                    Some(key) => self.rename_by_key(key, group, to, at),
                     None => {
-                        let group = Ref::Name(group.clone());
-                        let saying = NamedSaying::Renamed(to.clone());
-                        let new = ledger.say(&group, at, received, saying);
-                        (new, About::Rename { group, to: renamed })
-                    }
-                }
-            }
-            Statement::Person { person, says } => {
-                let person = self.person(source, person);
-                let ledger = self.source(source);
-                let (groups, new) = match says {
-                    PersonSays::In(groups) => {
-                        let groups: Vec<Ref> = groups
-                            .iter()
-                            .map(|group| ledger.take(group, at, received, changed))
-                            .collect();
-                        let said = Said {
-                            at,
-                            what: groups.clone(),
-                            received,
-                        };
-                        let record = ledger.persons.entry(person.clone()).or_default();
-                        // It is about the groups that the person was in, too.
-                        let was = record.placed.iter().flat_map(|p| p.what.clone());
-                        let groups = groups.into_iter().chain(was).collect();
-                        (groups, Said::keep_newest(&mut record.placed, said))
-                    }
-                    PersonSays::Left => {
-                        let record = ledger.persons.entry(person.clone()).or_default();
-                        let said = Said {
-                            at,
-                            what: (),
-                            received,
-                        };
-                        let groups = record.placed.iter().flat_map(|p| p.what.clone()).collect();
-                        (groups, Said::keep_newest(&mut record.left, said))
+                        let group = Ref::Name(self.table.group_id(group));
+                        (self.say(group, at, NamedSaying::Renamed(to)), group)
                     }
                 };
-                (new, About::Person { person, groups })
+                (new, About::Rename { group, to })
+            }
+            Statement::Person { person, says } => {
+                let person = self.salt.person(self.source, person);
+                self.person(person, says, at)
             }
             Statement::Complete(scope) => {
-                let ledger = self.source(source);
                 let scope = match scope {
                     Scope::Groups => LedgerScope::Groups,
                     Scope::Persons => LedgerScope::Persons,
-                    Scope::ChildrenOf(group) => {
-                        LedgerScope::ChildrenOf(ledger.take(group, at, received, changed))
-                    }
+                    Scope::ChildrenOf(group) => LedgerScope::ChildrenOf(self.take(group, at)),
                 };
-                (
-                    ledger.snapshot_taken(scope, (at.time, received)),
-                    About::Snapshot,
-                )
+                let new = self.ledger.snapshot_taken(scope, (at.time, self.received));
+                (new, About::Snapshot)
             }
         };
         MergedStatement {
-            source: source.clone(),
+            source: self.source.clone(),
             at,
             new,
             about,
         }
     }
-}
 
-impl SourceLedger {
+    fn rename_by_key(&mut self, key: &Key, from: &Group, to: GroupId, at: Stamp) -> (bool, Ref) {
+        let received = self.received;
+        let (key, from) = (self.table.key_id(key), self.table.group_id(from));
+        self.touched.push(Ref::Key(key));
+        let record = self.ledger.ids.entry(key).or_default();
+        let before = Bore {
+            at,
+            name: from,
+            received,
+        };
+        self.changed |= record.bore(before, self.table);
+        let after = Bore {
+            at: Stamp {
+                place: at.place.saturating_add(1),
+                ..at
+            },
+            name: to,
+            received,
+        };
+        let new = record.bore(after, self.table);
+        let exists = Said {
+            at,
+            what: (),
+            received,
+        };
+        self.changed |= Said::keep_newest(&mut record.exists, exists, self.table);
+        (new, Ref::Key(key))
+    }
+
+    fn person(&mut self, person: PersonKey, says: &PersonSays, at: Stamp) -> (bool, About) {
+        let (groups, new) = match says {
+            PersonSays::In(groups) => {
+                let groups: Box<[Ref]> = groups.iter().map(|group| self.take(group, at)).collect();
+                let said = self.said(at, groups.clone());
+                let record = self.ledger.persons.entry(person).or_default();
+                // It is about the groups that the person was in, too.
+                let was = record.placed.iter().flat_map(|p| &p.what);
+                let groups = groups.iter().chain(was).copied().collect();
+                let new = Said::keep_newest(&mut record.placed, said, self.table);
+                (groups, new)
+            }
+            PersonSays::Left => {
+                let said = self.said(at, ());
+                let record = self.ledger.persons.entry(person).or_default();
+                let was = record.placed.iter().flat_map(|p| &p.what);
+                let groups = was.copied().collect();
+                let new = Said::keep_newest(&mut record.left, said, self.table);
+                (groups, new)
+            }
+        };
+        (new, About::Person { person, groups })
+    }
+
+    const fn said<T>(&self, at: Stamp, what: T) -> Said<T> {
+        Said {
+            at,
+            what,
+            received: self.received,
+        }
+    }
+
     /// The reference to keep; where the statement names a key, the name is noted. It may be news
     /// though the statement itself is stale: `changed` is set then.
-    fn take(
-        &mut self,
-        group: &GroupRef,
-        at: Stamp,
-        received: Timestamp,
-        changed: &mut bool,
-    ) -> Ref {
+    fn take(&mut self, group: &GroupRef, at: Stamp) -> Ref {
         match group {
-            GroupRef::Named(group) => Ref::Name(group.clone()),
+            GroupRef::Named(group) => Ref::Name(self.table.group_id(group)),
             GroupRef::Keyed { key, named } => {
+                let key = self.table.key_id(key);
                 if let Some(group) = named {
-                    let record = self.ids.entry(key.clone()).or_default();
-                    *changed |= insert_earliest(&mut record.names, (at, group.clone()), received);
+                    let bore = Bore {
+                        at,
+                        name: self.table.group_id(group),
+                        received: self.received,
+                    };
+                    self.touched.push(Ref::Key(key));
+                    let record = self.ledger.ids.entry(key).or_default();
+                    self.changed |= record.bore(bore, self.table);
                 }
-                Ref::Key(key.clone())
+                Ref::Key(key)
             }
         }
     }
 
     /// Notes a saying about a group; says whether it was new.
-    fn say(&mut self, group: &Ref, at: Stamp, received: Timestamp, saying: NamedSaying) -> bool {
+    fn say(&mut self, group: Ref, at: Stamp, saying: NamedSaying) -> bool {
+        self.touched.push(group);
         let key = match group {
             Ref::Key(key) => key,
             Ref::Name(group) => {
-                let record = self.names.entry(group.clone()).or_default();
-                return insert_earliest(&mut record.said, (at, saying), received);
+                let saying = Saying {
+                    at,
+                    what: saying,
+                    received: self.received,
+                };
+                let record = self.ledger.names.entry(group).or_default();
+                return record.take(saying, self.table);
             }
         };
-        let record = self.ids.entry(key.clone()).or_default();
-        let placement = saying.placement();
-        let mut new = false;
-        match saying {
-            NamedSaying::Gone => {
-                new |= Said::keep_newest(
-                    &mut record.gone,
-                    Said {
-                        at,
-                        what: (),
-                        received,
-                    },
-                );
-            }
-            NamedSaying::Exists(_) => {
-                new |= Said::keep_newest(
-                    &mut record.exists,
-                    Said {
-                        at,
-                        what: (),
-                        received,
-                    },
-                );
-            }
-            NamedSaying::Member(_) | NamedSaying::Renamed(_) => {}
-        }
-        if let Some(what) = placement {
-            new |= Said::keep_newest(&mut record.placed, Said { at, what, received });
+        let plain = self.said(at, ());
+        let placed = saying.placement().map(|what| self.said(at, what));
+        let record = self.ledger.ids.entry(key).or_default();
+        let mut new = match saying {
+            NamedSaying::Gone => Said::keep_newest(&mut record.gone, plain, self.table),
+            NamedSaying::Exists(_) => Said::keep_newest(&mut record.exists, plain, self.table),
+            NamedSaying::Member(_) | NamedSaying::Renamed(_) => false,
+        };
+        if let Some(placed) = placed {
+            new |= Said::keep_newest(&mut record.placed, placed, self.table);
         }
         new
     }

@@ -10,6 +10,7 @@
 //! which webhooks arrive, and how often, does not matter. A [`Hierarchy`] can only be made by
 //! projecting a ledger, and keeps every rule of Calven's, so an invalid payload cannot be written.
 
+pub mod document;
 pub mod ledger;
 pub mod name;
 pub mod payload;
@@ -21,19 +22,24 @@ pub mod statement;
 
 mod claims;
 pub mod findings;
+mod forest;
+mod gather;
 #[cfg(test)]
 mod laws;
 mod merge;
 mod names;
 mod pairs;
+mod plain;
 mod reach;
 mod records;
 mod settle;
 #[cfg(test)]
 mod stories;
+mod table;
 mod view;
 mod views;
 
+pub use document::{Document, Remembered};
 pub use findings::{Conflict, Held, HeldReason};
 pub use ledger::{Ledger, Salt};
 pub use merge::Merged;

@@ -3,9 +3,14 @@
 //! Calven identifies a group by name and type together, letter for letter, so a name is cleaned of
 //! what cannot be seen (outer and repeated white space, Unicode composition) and of nothing else.
 
-use std::{fmt, sync::Arc};
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// The longest name, type or key that is taken, in bytes after cleaning.
@@ -13,9 +18,39 @@ pub const MAX_NAME_BYTES: usize = 1024;
 
 /// A clean name: trimmed, inner white space collapsed to one space, in NFC, not empty, without
 /// control characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug)]
 pub struct Name(Arc<str>);
+
+// As derived, but that most names that are compared are one and the same text in memory.
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Eq for Name {}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match Arc::ptr_eq(&self.0, &other.0) {
+            true => Ordering::Equal,
+            false => self.0.cmp(&other.0),
+        }
+    }
+}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 /// The name of a group's type, such as `Department`.
 pub type GroupType = Name;
@@ -41,6 +76,9 @@ impl Name {
     /// [`NameFault`] where it is empty, too long or has a control character. Tabs and line breaks
     /// count as control characters: no directory sends them in an attribute's value.
     pub fn new(text: &str) -> Result<Self, NameFault> {
+        if is_plain(text) {
+            return Ok(Self(text.into()));
+        }
         if text.chars().any(char::is_control) {
             return Err(NameFault::ControlCharacter);
         }
@@ -80,17 +118,38 @@ impl Name {
     }
 }
 
-impl TryFrom<String> for Name {
-    type Error = NameFault;
+/// Whether it is plain to see that nothing is to be cleaned: most names are printable ASCII.
+fn is_plain(text: &str) -> bool {
+    let mut after_space = true;
+    let is_clean = text.bytes().all(|byte| {
+        let is_space = byte == b' ';
+        !(std::mem::replace(&mut after_space, is_space) && is_space) && matches!(byte, b' '..=b'~')
+    });
+    is_clean && !after_space && text.len() <= MAX_NAME_BYTES
+}
 
-    fn try_from(text: String) -> Result<Self, NameFault> {
-        Self::new(&text)
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
-impl From<Name> for String {
-    fn from(name: Name) -> Self {
-        name.0.as_ref().to_owned()
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Takes the text where it stands: a state has many of them.
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Name, E> {
+                Name::new(text).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 
@@ -178,6 +237,24 @@ mod tests {
     fn a_name_is_trimmed_and_its_inner_white_space_collapsed() {
         check("  Channel   Marketing ", Ok("Channel Marketing"));
         check("Channel\u{a0}Marketing", Ok("Channel Marketing"));
+    }
+
+    #[test]
+    fn a_plain_name_is_taken_as_it_is() {
+        for (text, plain) in [
+            ("Channel Marketing", true),
+            ("R&D ~ 1", true),
+            ("", false),
+            (" ", false),
+            (" a", false),
+            ("a ", false),
+            ("a  b", false),
+            ("a\tb", false),
+            ("a\u{7f}", false),
+            ("Caf\u{e9}", false),
+        ] {
+            assert_eq!(is_plain(text), plain, "{text:?}");
+        }
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! Which group a name means: who bore it when, and what it was renamed to.
 
 use super::{
-    name::{Group, Key},
+    name::Key,
     records::{NamedSaying, Ref, Stamp},
+    table::{GroupId, KeyId, Names},
     view::View,
 };
 
-impl<'a> View<'a> {
+impl View<'_> {
     /// The first name by which a group was known.
-    pub(super) fn first_name(&self, group: &Ref) -> Option<Group> {
+    pub(super) fn first_name(&self, group: Ref) -> Option<GroupId> {
         let mut name = match group {
-            Ref::Key(key) => return Some(self.id_names.get(key)?.first()?.1.clone()),
-            Ref::Name(name) => name.clone(),
+            Ref::Key(key) => return Some(self.bore(key).first()?.1),
+            Ref::Name(name) => name,
         };
         let mut before: Option<Stamp> = None;
         loop {
@@ -20,54 +21,53 @@ impl<'a> View<'a> {
             let Some((at, from)) = until.checked_sub(1).and_then(|last| renames.get(last)) else {
                 return Some(name);
             };
-            (name, before) = ((*from).clone(), Some(*at));
+            (name, before) = (*from, Some(*at));
         }
     }
 
     /// The next change of the name of the group that bears `name` at `after`, if there is one.
-    pub(super) fn next_name(&self, name: &Group, after: Stamp) -> Option<(Stamp, Group)> {
-        match self.step(name, after) {
+    pub(super) fn next_name(
+        &self,
+        name: GroupId,
+        after: Stamp,
+        names: &Names<'_>,
+    ) -> Option<(Stamp, GroupId)> {
+        match self.step(name, after, names) {
             Step::Stays => None,
             Step::Renamed(at, to) => Some((at, to)),
             Step::Bound(key) => {
-                let names = self.id_names.get(key)?;
-                names
-                    .iter()
-                    .find(|(at, to)| *at > after && to != name)
-                    .cloned()
+                let bore = self.bore(key).iter();
+                bore.copied().find(|(at, to)| *at > after && *to != name)
             }
         }
     }
 
     /// Every name that a group of this name bore besides, or was given.
-    pub(super) fn names_led_to(&self, name: &Group) -> Vec<Group> {
-        let renamed = self
-            .renames
-            .get(name)
-            .into_iter()
-            .flatten()
-            .map(|(_, to)| to.clone());
-        let bearers = self.bearers.get(name).into_iter().flatten();
-        let others = bearers.filter_map(|key| self.id_names.get(key)).flatten();
-        let others = others.map(|(_, group)| group.clone());
+    pub(super) fn names_led_to(&self, name: GroupId, names: &Names<'_>) -> Vec<GroupId> {
+        let renamed = self.renames.get(&name).into_iter().flatten();
+        let renamed = renamed.map(|(_, to)| *to);
+        let others = self.bearers(name).iter().flat_map(|key| self.bore(*key));
+        let others = others.map(|(_, group)| *group);
         renamed
             .chain(others)
-            .chain(self.numbered_name(name).cloned())
+            .chain(self.numbered_name(name, names))
             .collect()
     }
 
     /// The present name of the id that is shown as `name`, with its key behind it.
-    pub(super) fn numbered_name(&self, name: &Group) -> Option<&Group> {
+    pub(super) fn numbered_name(&self, name: GroupId, names: &Names<'_>) -> Option<GroupId> {
         if !self.numbered {
             return None;
         }
+        let name = names.group(name);
         let (stem, rest) = name.name.as_str().rsplit_once(" (")?;
         let key = Key::new(rest.strip_suffix(')')?).ok()?;
-        let bore =
-            self.id_names.get(&key)?.iter().any(|(_, group)| {
-                group.group_type == name.group_type && group.name.as_str() == stem
-            });
-        if bore { self.shown(&key) } else { None }
+        let key = names.table().find_key(&key)?;
+        let bore = self.bore(key).iter().any(|(_, group)| {
+            let group = names.group(*group);
+            group.group_type == name.group_type && group.name.as_str() == stem
+        });
+        if bore { self.shown(key) } else { None }
     }
 
     pub(super) fn learn_names(&mut self) {
@@ -75,62 +75,64 @@ impl<'a> View<'a> {
             if record.names.is_empty() {
                 continue;
             }
-            for (_, group) in record.names.keys() {
-                self.bearers.entry(group.clone()).or_default().insert(key);
+            for bore in &record.names {
+                let bearers = self.bearers.slot(bore.name);
+                if bearers.last() != Some(key) {
+                    bearers.push(*key);
+                }
             }
-            self.id_names
-                .insert(key, record.names.keys().cloned().collect());
+            let names = record.names.iter().map(|bore| (bore.at, bore.name));
+            *self.id_names.slot(*key) = names.collect();
         }
     }
 
     /// Renames by name, in their order: of a name that an id bears, the id is renamed.
-    pub(super) fn learn_renames(&mut self) {
-        let mut renames: Vec<(Stamp, &'a Group, Group)> = Vec::new();
+    pub(super) fn learn_renames(&mut self, names: &Names<'_>) {
+        let mut renames: Vec<(Stamp, GroupId, GroupId)> = Vec::new();
         for (from, record) in &self.ledger.names {
-            for (at, saying) in record.said.keys() {
-                if let NamedSaying::Renamed(to) = saying {
-                    renames.push((*at, from, Group::new(to.clone(), from.group_type.clone())));
+            for saying in &record.said {
+                if let NamedSaying::Renamed(to) = saying.what {
+                    renames.push((saying.at, *from, to));
                 }
             }
         }
-        renames.sort();
+        sort_renames(&mut renames, names);
         for (at, from, to) in renames {
-            match self.bearer(from, at) {
+            match self.bearer(from, at, names) {
                 Some(key) => {
-                    self.renamed_ids.insert((from.clone(), at), key);
-                    self.bearers.entry(to.clone()).or_default().insert(key);
-                    let names = self.id_names.entry(key).or_default();
+                    self.renamed_ids.insert((from, at), key);
+                    let bearers = self.bearers.slot(to);
+                    if !bearers.contains(&key) {
+                        bearers.push(key);
+                    }
+                    let names = self.id_names.slot(key);
                     let after = names.partition_point(|(known, _)| *known <= at);
                     names.insert(after, (at, to));
                 }
                 None => {
-                    self.renamed_from
-                        .entry(to.clone())
-                        .or_default()
-                        .push((at, from));
+                    self.renamed_from.entry(to).or_default().push((at, from));
                     self.renames.entry(from).or_default().push((at, to));
                 }
             }
         }
-        self.learn_where_renames_lead();
+        self.learn_where_renames_lead(names);
     }
 
     /// The id that a rename by name, of this time, was found to rename.
-    pub(super) fn bearer_renamed(&self, from: &Group, at: Stamp) -> Option<&'a Key> {
-        self.renamed_ids.get(&(from.clone(), at)).copied()
+    pub(super) fn bearer_renamed(&self, from: GroupId, at: Stamp) -> Option<KeyId> {
+        self.renamed_ids.get(&(from, at)).copied()
     }
 
     /// What a name, said at a time, means now, and since when it is carried there.
-    pub(super) fn follow(&self, name: &Group, at: Stamp) -> (Ref, Stamp) {
-        let (mut name, mut at) = (name.clone(), at);
+    pub(super) fn follow(&self, name: GroupId, at: Stamp, names: &Names<'_>) -> (Ref, Stamp) {
+        let (mut name, mut at) = (name, at);
         loop {
-            match self.step(&name, at) {
+            match self.step(name, at, names) {
                 Step::Stays => return (Ref::Name(name), at),
-                Step::Bound(key) => return (Ref::Key(key.clone()), at),
+                Step::Bound(key) => return (Ref::Key(key), at),
                 Step::Renamed(later, to) => {
-                    let known = self.carried.get(&(name, later));
-                    if let Some(known) = known {
-                        return known.clone();
+                    if let Some(known) = self.carried.get(&(name, later)) {
+                        return *known;
                     }
                     (name, at) = (to, later);
                 }
@@ -140,74 +142,83 @@ impl<'a> View<'a> {
 
     /// Notes where each rename by name leads in the end, the last first, so that no chain of renames
     /// is followed twice.
-    fn learn_where_renames_lead(&mut self) {
-        let mut renames: Vec<(Stamp, &'a Group, Group)> = Vec::new();
+    fn learn_where_renames_lead(&mut self, names: &Names<'_>) {
+        let mut renames: Vec<(Stamp, GroupId, GroupId)> = Vec::new();
         for (from, known) in &self.renames {
-            renames.extend(known.iter().map(|(at, to)| (*at, *from, to.clone())));
+            renames.extend(known.iter().map(|(at, to)| (*at, *from, *to)));
         }
-        renames.sort();
+        sort_renames(&mut renames, names);
         for (at, from, to) in renames.into_iter().rev() {
-            let leads = self.follow(&to, at);
-            self.carried.insert((from.clone(), at), leads);
+            let leads = self.follow(to, at, names);
+            self.carried.insert((from, at), leads);
         }
     }
 
-    fn step(&self, name: &Group, at: Stamp) -> Step<'a> {
-        if let Some(key) = self.bearer(name, at) {
+    fn step(&self, name: GroupId, at: Stamp, names: &Names<'_>) -> Step {
+        let bearers = self.bearers(name);
+        if self.renames.is_empty() && bearers.is_empty() {
+            return Step::Stays;
+        }
+        if let Some(key) = self.bearer(name, at, names) {
             return Step::Bound(key);
         }
-        let rename = self.renames.get(name).and_then(|renames| {
+        let rename = self.renames.get(&name).and_then(|renames| {
             let next = renames.partition_point(|(known, _)| *known <= at);
-            renames.get(next)
+            renames.get(next).copied()
         });
-        match (rename, self.first_to_bear(name)) {
-            (Some((later, to)), Some((first, _))) if *later < first => {
-                Step::Renamed(*later, to.clone())
-            }
+        match (rename, self.first_to_bear(name, names)) {
+            (Some((later, to)), Some((first, _))) if later < first => Step::Renamed(later, to),
             (_, Some((first, key))) if first > at => Step::Bound(key),
-            (Some((later, to)), _) => Step::Renamed(*later, to.clone()),
+            (Some((later, to)), _) => Step::Renamed(later, to),
             (None, _) => Step::Stays,
         }
     }
 
     /// The id that bore a name at a time: of several the one that took it last, then the lowest.
-    pub(super) fn bearer(&self, name: &Group, at: Stamp) -> Option<&'a Key> {
-        let bearers = self.bearers.get(name)?;
-        let mut best: Option<(Stamp, &'a Key)> = None;
-        for key in bearers {
-            let names = self.id_names.get(key)?;
-            let until = names.partition_point(|(known, _)| *known <= at);
-            let Some((since, _)) = names.get(until.wrapping_sub(1)).filter(|(_, n)| n == name)
+    pub(super) fn bearer(&self, name: GroupId, at: Stamp, names: &Names<'_>) -> Option<KeyId> {
+        let rank = |key: KeyId| names.table().key(key).rank();
+        let mut best: Option<(Stamp, KeyId)> = None;
+        for key in self.bearers(name) {
+            let bore = self.bore(*key);
+            let until = bore.partition_point(|(known, _)| *known <= at);
+            let Some((since, _)) = bore.get(until.wrapping_sub(1)).filter(|(_, n)| *n == name)
             else {
                 continue;
             };
             if best.is_none_or(|(known, lowest)| {
-                *since > known || (*since == known && key.rank() < lowest.rank())
+                *since > known || (*since == known && rank(*key) < rank(lowest))
             }) {
-                best = Some((*since, key));
+                best = Some((*since, *key));
             }
         }
         best.map(|(_, key)| key)
     }
 
     /// The id whose first known name this is: it bore it before we heard of it, too.
-    fn first_to_bear(&self, name: &Group) -> Option<(Stamp, &'a Key)> {
-        let bearers = self.bearers.get(name)?;
-        bearers
-            .iter()
-            .filter_map(|key| {
-                let (first, group) = self.id_names.get(key)?.first()?;
-                (group == name).then_some((*first, *key))
-            })
-            .min_by_key(|(first, key)| (*first, key.rank()))
+    fn first_to_bear(&self, name: GroupId, names: &Names<'_>) -> Option<(Stamp, KeyId)> {
+        let rank = |key: KeyId| names.table().key(key).rank();
+        let first = self.bearers(name).iter().filter_map(|key| {
+            let (first, group) = self.bore(*key).first()?;
+            (*group == name).then_some((*first, *key))
+        });
+        first.min_by(|(a, x), (b, y)| a.cmp(b).then_with(|| rank(*x).cmp(&rank(*y))))
     }
 }
 
-enum Step<'a> {
+fn sort_renames(renames: &mut [(Stamp, GroupId, GroupId)], names: &Names<'_>) {
+    renames.sort_unstable_by(|(at, from, to), (other, other_from, other_to)| {
+        let by_time = at.cmp(other);
+        by_time
+            .then_with(|| names.cmp(*from, *other_from))
+            .then_with(|| names.cmp(*to, *other_to))
+    });
+}
+
+enum Step {
     /// The name is borne by no id and is not renamed any more.
     Stays,
     /// The group of the name is renamed then.
-    Renamed(Stamp, Group),
+    Renamed(Stamp, GroupId),
     /// The name is this id's.
-    Bound(&'a Key),
+    Bound(KeyId),
 }

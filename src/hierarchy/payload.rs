@@ -1,42 +1,36 @@
 //! The hierarchy that can be sent, and Calven's form of it.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use super::{name::Group, published::Published};
+use super::{forest::Forest, name::Group};
 
 /// The complete, valid hierarchy: the only thing that can be sent to Calven. Its groups have one
 /// parent each, every parent is a group of it, and there are no cycles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hierarchy {
-    pub(super) parents: BTreeMap<Group, Option<Group>>,
+    forest: Arc<Forest>,
 }
 
 impl Hierarchy {
-    pub(super) fn from_published(published: &Published) -> Self {
-        let rows = published.rows().iter();
-        Self {
-            parents: rows
-                .map(|(group, row)| (group.clone(), row.parent.clone()))
-                .collect(),
-        }
+    /// Made of what was projected, or of what was published and so projected once.
+    pub(super) const fn new(forest: Arc<Forest>) -> Self {
+        Self { forest }
+    }
+
+    pub(super) const fn forest(&self) -> &Arc<Forest> {
+        &self.forest
     }
 
     /// How many groups there are.
     pub fn groups(&self) -> usize {
-        self.parents.len()
+        self.forest.len()
     }
 
     /// The rows: each group and its parent, by type and name.
-    pub fn rows(&self) -> impl Iterator<Item = (&Group, Option<&Group>)> {
-        self.parents
-            .iter()
-            .map(|(group, parent)| (group, parent.as_ref()))
-    }
-
-    pub(super) fn parent(&self, group: &Group) -> Option<&Option<Group>> {
-        self.parents.get(group)
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = (&Group, Option<&Group>)> {
+        self.forest.rows()
     }
 }
 

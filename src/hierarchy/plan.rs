@@ -1,9 +1,6 @@
 //! What a PUT would change, its digest, and the guard that holds what would change too much.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -12,7 +9,7 @@ use super::{
     findings::GroupText,
     name::Group,
     payload::{Hierarchy, Row},
-    published::{Present, Published},
+    published::Published,
 };
 
 /// What a PUT would change against what was last published.
@@ -100,56 +97,77 @@ struct Renamed<'a> {
     to_type: &'a str,
 }
 
+/// Where a published group is found again in a new hierarchy.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    /// Its present name, where that is another one than it had.
+    pub(super) renamed: Option<Group>,
+    /// The place of the group that has its present name.
+    pub(super) now: Option<usize>,
+    /// The place of the group that has the name it had.
+    pub(super) same: Option<usize>,
+}
+
 impl Plan {
+    /// What leads from what was published to a hierarchy. `found` says where each published group is
+    /// found again, `origins` by which names new groups were first known, where those are others.
     pub(super) fn between(
         published: Option<&Published>,
-        present: &Present,
+        found: &[Found],
+        origins: &BTreeMap<Group, Group>,
         hierarchy: &Hierarchy,
     ) -> Self {
         let mut plan = Self::default();
+        let forest = hierarchy.forest();
+        let empty = Arc::default();
+        let before = published.map_or(&empty, Published::forest);
         // Groups that only swapped their names, rows and all, are no change to who reads names.
-        if published.is_some_and(|published| published.hierarchy() == *hierarchy) {
+        if before == forest {
             return plan;
         }
-        let goes_on = match published {
-            Some(published) => go_on(published, present, hierarchy),
-            None => BTreeMap::new(),
-        };
-        let names_before: BTreeMap<&Group, &Group> =
-            goes_on.iter().map(|(before, now)| (*now, before)).collect();
-        let taken: BTreeSet<&Group> = goes_on.values().copied().collect();
-        let rows = published.iter().flat_map(|published| published.rows());
-        for (group, row) in rows {
-            let Some(now) = goes_on.get(group).copied() else {
-                plan.removed.push((group.clone(), row.parent.clone()));
-                plan.removed_names
-                    .extend(present.names.get(group).filter(|n| *n != group).cloned());
-                continue;
-            };
-            if now != group {
-                plan.renamed.push((group.clone(), now.clone()));
-            }
-            let parent_now = hierarchy.parent(now).cloned().flatten();
-            let parent_was = row.parent.as_ref();
-            // A parent that goes on under another name is the same parent.
-            let same = parent_was.and_then(|was| goes_on.get(was).copied()) == parent_now.as_ref()
-                && parent_was.is_some() == parent_now.is_some();
-            if !same {
-                let lasting = parent_now.as_ref().map(|parent| {
-                    let published = names_before.get(parent).copied();
-                    published
-                        .or_else(|| present.origins.get(parent))
-                        .unwrap_or(parent)
-                        .clone()
-                });
-                plan.lasting_moves
-                    .push((group.clone(), row.parent.clone(), lasting));
-                plan.moved
-                    .push((now.clone(), row.parent.clone(), parent_now));
+        let goes_on = go_on(found, forest.len());
+        let mut was: Vec<Option<usize>> = vec![None; forest.len()];
+        for (at, now) in goes_on.iter().enumerate() {
+            if let Some(slot) = now.and_then(|now| was.get_mut(now)) {
+                *slot = Some(at);
             }
         }
-        for (group, parent) in hierarchy.rows() {
-            if !taken.contains(group) {
+        for (at, (group, parent)) in before.rows().enumerate() {
+            let now = goes_on.get(at).copied().flatten();
+            let Some((now, present)) = now.and_then(|now| Some((now, forest.group(now)?))) else {
+                plan.removed.push((group.clone(), parent.cloned()));
+                plan.removed_names
+                    .extend(found.get(at).and_then(|found| found.renamed.clone()));
+                continue;
+            };
+            if present != group {
+                plan.renamed.push((group.clone(), present.clone()));
+            }
+            let above = forest.above(now);
+            // A parent that goes on under another name is the same parent.
+            let above_before = before.above(at);
+            let goes_on_above =
+                above_before.and_then(|above| goes_on.get(above).copied().flatten());
+            if goes_on_above == above && above_before.is_some() == above.is_some() {
+                continue;
+            }
+            let lasting = above.and_then(|above| {
+                let published = was.get(above).copied().flatten();
+                match published.and_then(|at| before.group(at)) {
+                    Some(published) => Some(published),
+                    None => {
+                        let parent = forest.group(above)?;
+                        Some(origins.get(parent).unwrap_or(parent))
+                    }
+                }
+            });
+            plan.lasting_moves
+                .push((group.clone(), parent.cloned(), lasting.cloned()));
+            let to = forest.parent(now).cloned();
+            plan.moved.push((present.clone(), parent.cloned(), to));
+        }
+        for ((group, parent), was) in forest.rows().zip(&was) {
+            if was.is_none() {
                 plan.added.push((group.clone(), parent.cloned()));
             }
         }
@@ -246,35 +264,46 @@ impl Plan {
     }
 }
 
-/// Which published groups go on, and under which name: by their present name, else by the old one.
-fn go_on<'h>(
-    published: &Published,
-    present: &'h Present,
-    hierarchy: &'h Hierarchy,
-) -> BTreeMap<Group, &'h Group> {
-    let mut goes_on: BTreeMap<Group, &Group> = BTreeMap::new();
-    let mut taken: BTreeSet<&Group> = BTreeSet::new();
-    let names = || {
-        published
-            .rows()
-            .keys()
-            .filter_map(|group| present.names.get_key_value(group))
+/// Which published groups go on, and at which place: by their present name, else by the old one.
+fn go_on(found: &[Found], groups: usize) -> Vec<Option<usize>> {
+    let mut goes_on: Vec<Option<usize>> = vec![None; found.len()];
+    let mut taken = vec![false; groups];
+    let mut take = |slot: &mut Option<usize>, at: Option<usize>| {
+        if slot.is_none()
+            && let Some(at) = at
+            && let Some(taken) = taken.get_mut(at)
+            && !std::mem::replace(taken, true)
+        {
+            *slot = Some(at);
+        }
     };
     // First those that keep their names, then the renamed, then those found by their old name.
-    let keep = names().filter(|(group, now)| group == now);
-    let rename = names().filter(|(group, now)| group != now);
-    for (group, now) in keep.chain(rename) {
-        if hierarchy.parent(now).is_some() && taken.insert(now) {
-            goes_on.insert(group.clone(), now);
+    for renamed in [false, true] {
+        for (slot, found) in goes_on.iter_mut().zip(found) {
+            if found.renamed.is_some() == renamed {
+                take(slot, found.now);
+            }
         }
     }
-    for (group, _) in names() {
-        if !goes_on.contains_key(group) && hierarchy.parent(group).is_some() && taken.insert(group)
-        {
-            goes_on.insert(group.clone(), group);
-        }
+    for (slot, found) in goes_on.iter_mut().zip(found) {
+        take(slot, found.same);
     }
     goes_on
+}
+
+/// Where a published hierarchy's groups are found again in another by their names alone.
+pub(super) fn found_by_name(published: Option<&Published>, hierarchy: &Hierarchy) -> Vec<Found> {
+    let groups = published.iter().flat_map(|p| p.forest().groups());
+    groups
+        .map(|group| {
+            let at = hierarchy.forest().find(group);
+            Found {
+                renamed: None,
+                now: at,
+                same: at,
+            }
+        })
+        .collect()
 }
 
 /// How much a plan may remove or move without an operator's approval. A kind of change is held when

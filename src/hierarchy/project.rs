@@ -1,19 +1,26 @@
 //! Projection: the one way from a ledger to a hierarchy that can be sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use super::{
-    claims::{By, Claims, gather},
+    claims::{By, Claims},
     findings::{Conflict, Held, conflicts, held, warnings},
+    forest::{Forest, place},
+    gather::gather,
     ledger::Ledger,
     merge::{About, Merged, MergedStatement},
     name::Group,
     payload::Hierarchy,
-    plan::Plan,
-    published::{Present, Published, PublishedRow},
+    plain::PlainRef,
+    plan::{Found, Plan, found_by_name},
+    published::{Present, Published},
     records::Ref,
-    settle::{Edge, Settled, settle},
+    settle::{Edges, Settled, settle},
     statement::SourceName,
+    table::{Dense, GroupId, Names},
     view::Life,
     views::{Anchor, Views},
 };
@@ -49,8 +56,14 @@ pub struct Projection {
     pub applied: usize,
     /// How many of them are older than what is known, or known already.
     pub stale: usize,
-    anchors: BTreeMap<Group, Anchor>,
-    present: Present,
+    /// By what each group of the hierarchy is found again.
+    anchors: Arc<Vec<Option<Anchor>>>,
+    /// What it was projected against.
+    published: Option<Published>,
+    /// Where that one's groups are found again.
+    found: Vec<Found>,
+    /// The names by which new groups were first known, where those are others.
+    origins: BTreeMap<Group, Group>,
     touched: Touched,
 }
 
@@ -58,7 +71,7 @@ pub struct Projection {
 #[derive(Clone, Debug, Default)]
 struct Touched {
     everything: bool,
-    groups: BTreeSet<Group>,
+    groups: HashSet<Group>,
 }
 
 impl Projection {
@@ -72,60 +85,70 @@ impl Projection {
         rules: &Rules,
         merged: &Merged,
     ) -> Self {
-        let views = Views::new(ledger, rules);
+        let mut names = Names::new(&ledger.table);
+        let views = Views::new(ledger, rules, &mut names);
         let present = published
-            .map(|published| published.present(&views))
+            .map(|published| published.present(&views, &mut names))
             .unwrap_or_default();
-        let mut claims = gather(&views, rules);
-        let Settled { mut edges, waiting } = settle(&mut claims, &present.parents);
+        let (names, order) = (&names, &names.order());
+        let parents = published
+            .map(|published| present.parents(published))
+            .unwrap_or_default();
+        let seeded = views.seeded(names);
+        let mut claims = gather(&views, rules, &seeded, names);
+        let Settled { mut edges, waiting } = settle(&mut claims, &parents, names, order);
         if rules.attach_roots {
-            attach_roots(&views, &claims, &mut edges);
+            attach_roots(&views, &claims, &mut edges, names);
         }
+        let groups: Vec<GroupId> = order
+            .iter()
+            .filter(|group| edges.contains(*group))
+            .collect();
+        let mut places: Dense<GroupId, Option<u32>> = Dense::with_capacity(names.count());
+        for (at, group) in groups.iter().enumerate() {
+            *places.slot(*group) = Some(place(at));
+        }
+        let anchors = anchors(&groups, &places, &claims, &edges, &views, names);
         let mut projection = Self {
-            held: waiting.into_iter().map(held).collect(),
-            conflicts: conflicts(&claims, &edges),
-            warnings: warnings(ledger, &views, rules, &edges),
-            anchors: anchors(&claims, &edges),
-            present,
+            hierarchy: hierarchy(&groups, &places, &edges, names),
+            held: waiting
+                .into_iter()
+                .map(|w| held(w, &views, names))
+                .collect(),
+            conflicts: conflicts(&groups, &claims, &views, names, order),
+            warnings: warnings(ledger, &views, rules, &groups, names),
+            found: found(&present, &places, names),
+            origins: origins(&present, &groups, &anchors, &views, names),
+            anchors: Arc::new(anchors),
+            published: published.cloned(),
             ..Self::default()
         };
-        projection.find_origins(&views);
-        projection.judge(ledger, &views, merged);
-        projection.hierarchy.parents = edges
-            .into_iter()
-            .map(|(group, edge)| (group, edge.parent))
-            .collect();
+        projection.judge(ledger, &views, merged, &seeded, names);
         projection
     }
 
     /// The hierarchy as it is kept once it is published.
     pub fn as_published(&self) -> Published {
-        let rows = self.hierarchy.parents.iter().map(|(group, parent)| {
-            let anchor = self.anchors.get(group).cloned();
-            (
-                group.clone(),
-                PublishedRow {
-                    parent: parent.clone(),
-                    anchor,
-                },
-            )
-        });
-        Published::from_rows(rows.collect())
+        Published::new(
+            Arc::clone(self.hierarchy.forest()),
+            Arc::clone(&self.anchors),
+        )
     }
 
     /// What a PUT of this hierarchy would change against what was published.
     pub fn plan(&self, published: Option<&Published>) -> Plan {
-        Plan::between(published, &self.present, &self.hierarchy)
+        if self.published.as_ref() == published {
+            return Plan::between(published, &self.found, &self.origins, &self.hierarchy);
+        }
+        let found = found_by_name(published, &self.hierarchy);
+        Plan::between(published, &found, &self.origins, &self.hierarchy)
     }
 
     /// What a PUT of `target`, an older version, would change against what was published.
     pub fn plan_back_to(&self, published: Option<&Published>, target: &Published) -> Plan {
-        let names = published.map(|p| p.rows().keys().map(|g| (g.clone(), g.clone())).collect());
-        let present = Present {
-            names: names.unwrap_or_default(),
-            ..Present::default()
-        };
-        Plan::between(published, &present, &target.hierarchy())
+        let hierarchy = target.hierarchy();
+        let found = found_by_name(published, &hierarchy);
+        Plan::between(published, &found, &BTreeMap::new(), &hierarchy)
     }
 
     /// Of what is held, what concerns the merged statements.
@@ -152,20 +175,16 @@ impl Projection {
         self.touched.everything || self.touched.groups.contains(group)
     }
 
-    /// For digests: by what new groups that others are moved to are told, whatever their names.
-    fn find_origins(&mut self, views: &Views<'_>) {
-        let published: BTreeSet<&Group> = self.present.names.values().collect();
-        let new = self
-            .anchors
-            .iter()
-            .filter(|(group, _)| !published.contains(group));
-        self.present.origins = views.origins(new);
-    }
-
-    fn judge(&mut self, ledger: &Ledger, views: &Views<'_>, merged: &Merged) {
-        let seeded = views.seeded();
+    fn judge(
+        &mut self,
+        ledger: &Ledger,
+        views: &Views<'_>,
+        merged: &Merged,
+        seeded: &Dense<GroupId, Option<Timestamp>>,
+        names: &Names<'_>,
+    ) {
         for statement in &merged.statements {
-            let counts = self.counts_now(ledger, views, statement, &seeded);
+            let counts = self.counts_now(ledger, views, statement, seeded, names);
             match counts {
                 Some(true) => self.applied += 1,
                 Some(false) => self.stale += 1,
@@ -180,7 +199,8 @@ impl Projection {
         ledger: &Ledger,
         views: &Views<'_>,
         statement: &MergedStatement,
-        seeded: &BTreeMap<Group, Timestamp>,
+        seeded: &Dense<GroupId, Option<Timestamp>>,
+        names: &Names<'_>,
     ) -> Option<bool> {
         let MergedStatement {
             source,
@@ -189,39 +209,41 @@ impl Projection {
             about,
         } = statement;
         let view = views.of(source);
-        let name = |group: &Ref| view.and_then(|view| view.name_of(&view.resolve(group, *at)));
-        let before_seed =
-            |group: &Group| seeded.get(group).is_some_and(|seeded| at.time <= *seeded);
+        let name = |group: Ref| view.and_then(|view| view.name_of(view.resolve(group, *at, names)));
+        let before_seed = |group: GroupId| seeded.of(group).is_some_and(|seeded| at.time <= seeded);
+        let mut touch = |group: GroupId| {
+            self.touched.groups.insert(names.group(group).clone());
+        };
         match about {
             About::Group { group, lives } => {
-                let named = name(group);
-                self.touched.groups.extend(named.clone());
+                let named = name(*group);
+                named.into_iter().for_each(&mut touch);
                 if let Ref::Name(group) = group {
-                    self.touched.groups.insert(group.clone());
+                    touch(*group);
                 }
-                let current = view
-                    .zip(view.and_then(|v| v.record(&v.resolve(group, *at))))
-                    .is_some_and(|(view, record)| {
-                        let placed = record.placed.as_ref().map(|(mark, _)| mark.own);
+                let current = view.is_some_and(|view| {
+                    let subject = view.resolve(*group, *at, names);
+                    view.record(subject).is_some_and(|record| {
+                        let placed = record.placed.map(|(mark, _)| mark.own);
                         let exists = record.exists.map(|mark| mark.own);
                         let gone = record.gone.map(|mark| mark.own);
                         let newest = placed.max(exists).max(gone);
-                        let alive = matches!(view.life(record), Some(Life::Lives(_)));
+                        let alive = matches!(view.life(record, names), Some(Life::Lives(_)));
                         newest <= Some(*at) && alive == *lives
-                    });
-                Some(*new && current && !named.as_ref().is_some_and(before_seed))
+                    })
+                });
+                Some(*new && current && !named.is_some_and(before_seed))
             }
             About::Rename { group, to } => {
-                self.touched.groups.extend(
-                    [name(group), name(&Ref::Name(to.clone()))]
-                        .into_iter()
-                        .flatten(),
-                );
-                self.touched.groups.insert(to.clone());
+                let named = [name(*group), name(Ref::Name(*to)), Some(*to)];
+                named.into_iter().flatten().for_each(touch);
                 Some(*new)
             }
             About::Person { person, groups } => {
-                self.touched.groups.extend(groups.iter().filter_map(name));
+                groups
+                    .iter()
+                    .filter_map(|group| name(*group))
+                    .for_each(touch);
                 let record = ledger
                     .sources
                     .get(source)
@@ -235,7 +257,7 @@ impl Projection {
             About::Snapshot => {
                 if let Some(view) = view {
                     let names = view.records().filter_map(|(group, _)| view.name_of(group));
-                    self.touched.groups.extend(names);
+                    names.for_each(touch);
                 }
                 None
             }
@@ -250,58 +272,107 @@ impl Projection {
 /// Puts every top-level group that is no organisation under Capillary's base organisation.
 fn attach_roots(
     views: &Views<'_>,
-    claims: &BTreeMap<Group, Claims>,
-    edges: &mut BTreeMap<Group, Edge>,
+    claims: &Dense<GroupId, Claims>,
+    edges: &mut Edges,
+    names: &Names<'_>,
 ) {
     let Some(view) = views.of(&SourceName::capillary()) else {
         return;
     };
-    let Some(base) = view.base().filter(|base| edges.contains_key(base)) else {
+    let Some(base) = view.base().filter(|base| edges.contains(*base)) else {
         return;
     };
     // An organisation that is gone is still one where it only stays for its children's sake.
-    let organisations: BTreeSet<Group> = view
+    let organisations: BTreeSet<GroupId> = view
         .records()
         .filter_map(|(group, record)| {
             let name = view.name_of(group)?;
-            let lives = matches!(view.life(record), Some(Life::Lives(_)));
-            (lives || !claims.get(&name).is_some_and(Claims::exists)).then_some(name)
+            let lives = matches!(view.life(record, names), Some(Life::Lives(_)));
+            (lives || !claims.get(name).is_some_and(Claims::exists)).then_some(name)
         })
         .collect();
-    let mut root = base.clone();
-    while let Some(parent) = edges.get(&root).and_then(|edge| edge.parent.clone()) {
+    let mut root = base;
+    while let Some(parent) = edges.get(root).and_then(|edge| edge.parent) {
         root = parent;
     }
     for (group, edge) in edges.iter_mut() {
-        if edge.parent.is_none() && !organisations.contains(group) && *group != root {
-            edge.parent = Some(base.clone());
+        if edge.parent.is_none() && !organisations.contains(&group) && group != root {
+            edge.parent = Some(base);
         }
     }
 }
 
+fn hierarchy(
+    groups: &[GroupId],
+    places: &Dense<GroupId, Option<u32>>,
+    edges: &Edges,
+    names: &Names<'_>,
+) -> Hierarchy {
+    let parent = |group: &GroupId| places.of(edges.get(*group)?.parent?);
+    let parents = groups.iter().map(parent).collect();
+    let groups = groups.iter().map(|group| names.group(*group).clone());
+    Hierarchy::new(Arc::new(Forest::new(groups.collect(), parents)))
+}
+
+/// By what each of these groups is found again.
 fn anchors(
-    claims: &BTreeMap<Group, Claims>,
-    edges: &BTreeMap<Group, Edge>,
-) -> BTreeMap<Group, Anchor> {
-    let mut anchors: BTreeMap<Group, Anchor> = edges
-        .keys()
-        .filter_map(|group| Some((group.clone(), claims.get(group)?.anchor(group)?)))
-        .collect();
+    groups: &[GroupId],
+    places: &Dense<GroupId, Option<u32>>,
+    claims: &Dense<GroupId, Claims>,
+    edges: &Edges,
+    views: &Views<'_>,
+    names: &Names<'_>,
+) -> Vec<Option<Anchor>> {
+    let claimed = groups.iter().map(|group| {
+        let claims = claims.get(*group)?;
+        claims.anchor(names.group(*group), views, names)
+    });
+    let mut anchors: Vec<Option<Anchor>> = claimed.collect();
     // A group that is only named as a parent is found again as who names it means it.
-    for edge in edges.values() {
-        if let Some(parent) = &edge.parent
-            && !anchors.contains_key(parent)
-        {
-            let name = Ref::Name(parent.clone());
-            let anchor = match &edge.by {
-                By::Source(source, _) | By::Persons(source, _) => {
-                    Anchor::Said(source.clone(), name, edge.at)
-                }
-                By::Seed => Anchor::Seeded(edge.at),
-                By::Nobody => continue,
-            };
-            anchors.insert(parent.clone(), anchor);
-        }
+    for edge in groups.iter().filter_map(|group| edges.get(*group)) {
+        let Some(parent) = edge.parent else { continue };
+        let place = places.of(parent).map(|at| at as usize);
+        let Some(slot @ None) = place.and_then(|at| anchors.get_mut(at)) else {
+            continue;
+        };
+        *slot = match edge.by {
+            By::Source(source, _) | By::Persons(source, _) => views.name(source).map(|source| {
+                let name = PlainRef::Name(names.group(parent).clone());
+                Anchor::Said(source.clone(), name, edge.at)
+            }),
+            By::Seed => Some(Anchor::Seeded(edge.at)),
+            By::Nobody => None,
+        };
     }
     anchors
+}
+
+/// Where the published groups are found again.
+fn found(present: &Present, places: &Dense<GroupId, Option<u32>>, names: &Names<'_>) -> Vec<Found> {
+    let at = |group: GroupId| places.of(group).map(|at| at as usize);
+    let rows = present.rows.iter().map(|row| Found {
+        renamed: (row.now != row.name).then(|| names.group(row.now).clone()),
+        now: at(row.now),
+        same: at(row.name),
+    });
+    rows.collect()
+}
+
+/// For digests: by what new groups that others are moved to are told, whatever their names.
+fn origins(
+    present: &Present,
+    groups: &[GroupId],
+    anchors: &[Option<Anchor>],
+    views: &Views<'_>,
+    names: &Names<'_>,
+) -> BTreeMap<Group, Group> {
+    let mut published: Dense<GroupId, bool> = Dense::default();
+    for row in &present.rows {
+        *published.slot(row.now) = true;
+    }
+    let new = groups.iter().zip(anchors).filter_map(|(group, anchor)| {
+        let anchor = anchor.as_ref()?;
+        (!published.of(*group)).then_some((*group, anchor))
+    });
+    views.origins(new, names)
 }

@@ -3,17 +3,18 @@
 //! What is projected does not depend on which sources are configured when this runs, so nothing
 //! here does. Where it is not plain that a statement can go, it stays.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
     ledger::Ledger,
-    name::Group,
+    plain::PlainRef,
     published::Published,
-    reach::{keys_referred_to, needed_groups, reached_from, references},
+    reach::{needed_groups, reached_from, references},
     records::{IdRecord, LedgerScope, NameRecord, NamedSaying, Ref, SourceLedger, Stamp},
     statement::SourceName,
+    table::{GroupId, KeyId, Names},
     view::{Life, Mark, Record, View},
-    views::Anchor,
+    views::{Anchor, Views},
 };
 use crate::timestamp::Timestamp;
 
@@ -21,88 +22,126 @@ impl Ledger {
     /// Forgets what was received before `before` and is not needed: `project` of the rest is the
     /// same. What is `published` keeps its names, and what a waiting rollback would publish; after so
     /// long, a version that is only in the history may find a renamed group removed and added instead.
-    pub fn prune(&mut self, before: Timestamp, published: &[&Published]) {
-        let pruned = {
-            let capillary = SourceName::capillary();
-            let views: BTreeMap<&SourceName, View<'_>> = self
-                .sources
-                .iter()
-                .map(|(name, source)| (name, View::new(source, *name == capillary)))
-                .collect();
+    ///
+    /// Says whether there was anything to forget.
+    pub fn prune(&mut self, before: Timestamp, published: &[&Published]) -> bool {
+        let (pruned, times) = {
+            let mut names = Names::new(&self.table);
+            let views = Views::all(self, &mut names);
+            let groups = published.iter().flat_map(|p| p.forest().groups());
+            let rows: BTreeSet<GroupId> = groups.map(|group| names.id(group)).collect();
+            let names = &names;
             // Seeds follow the renames of every source, one after the other.
-            let seeds = reached_from(self.seeded_names(), &views);
-            let needed = needed_groups(&seeds, published, &views);
-            let mentioned = self.names_mentioned_elsewhere(&seeds, published);
-            let prune = |(name, source): (&SourceName, &SourceLedger)| {
-                let view = views.get(name)?;
-                let outside = mentioned.get(name).cloned().unwrap_or_default();
-                let pruning = Pruning {
-                    before,
-                    view,
-                    needed: &needed,
-                    outside,
-                };
-                Some((name.clone(), pruning.prune(source)))
-            };
-            let pruned = self.sources.iter().filter_map(prune).collect();
+            let seeds = reached_from(self.seeded_names(), &views, names);
+            let needed = needed_groups(&seeds, rows, &views, names);
+            let mentioned = mentioned_by_published(published, names);
+            let pruned: BTreeMap<SourceName, SourceLedger> = views
+                .iter()
+                .map(|(_, name, view)| {
+                    let mut outside: HashSet<GroupId> = seeds.iter().copied().collect();
+                    outside.extend(&mentioned.seeded);
+                    outside.extend(mentioned.by_source.get(name).into_iter().flatten());
+                    let pruning = Pruning {
+                        before,
+                        view,
+                        names,
+                        needed: &needed,
+                        parents: view.parents(names),
+                        outside,
+                    };
+                    (name.clone(), pruning.prune(view.ledger))
+                })
+                .collect();
             // Of a name that was never another one, the newest seed's time says it all.
-            for (name, times) in &mut self.seeded {
-                let newest = times.last().copied();
-                if times.len() > 1 && reached_from([name.clone()].into(), &views).len() == 1 {
-                    times.retain(|time| *time >= before || Some(*time) == newest);
+            let mut times: Vec<(GroupId, BTreeSet<Timestamp>)> = Vec::new();
+            for (name, known) in &self.seeded {
+                if known.len() > 1 && reached_from([*name].into(), &views, names).len() == 1 {
+                    let newest = known.last();
+                    let kept = known
+                        .iter()
+                        .filter(|time| **time >= before || Some(*time) == newest);
+                    times.push((*name, kept.copied().collect()));
                 }
             }
-            pruned
+            (pruned, times)
         };
+        let mut changed = false;
+        for (name, kept) in times {
+            if let Some(known) = self.seeded.get_mut(&name) {
+                changed |= known.len() != kept.len();
+                *known = kept;
+            }
+        }
+        let facts = |sources: &BTreeMap<SourceName, SourceLedger>| {
+            sources.values().map(SourceLedger::facts).sum::<usize>()
+        };
+        changed |= facts(&pruned) != facts(&self.sources);
         self.sources = pruned;
+        changed
     }
 
-    fn seeded_names(&self) -> BTreeSet<Group> {
+    fn seeded_names(&self) -> BTreeSet<GroupId> {
         let parents = self
             .seed
             .iter()
-            .flat_map(|seed| seed.rows.values().flatten());
-        self.seeded.keys().chain(parents).cloned().collect()
+            .flat_map(|seed| seed.rows.iter().filter_map(|(_, parent)| *parent));
+        self.seeded.keys().copied().chain(parents).collect()
     }
+}
 
-    /// By source, the names that seeds and published hierarchies refer to.
-    fn names_mentioned_elsewhere(
-        &self,
-        seeds: &BTreeSet<Group>,
-        published: &[&Published],
-    ) -> BTreeMap<SourceName, BTreeSet<Group>> {
-        let mut everywhere = seeds.clone();
-        let mut mentioned: BTreeMap<SourceName, BTreeSet<Group>> = BTreeMap::new();
-        for (group, row) in published.iter().flat_map(|published| published.rows()) {
-            match &row.anchor {
-                Some(Anchor::Said(source, Ref::Name(name), _)) => {
-                    mentioned
-                        .entry(source.clone())
-                        .or_default()
-                        .insert(name.clone());
+/// The names by which published groups are found again.
+#[derive(Default)]
+struct Mentioned {
+    by_source: BTreeMap<SourceName, HashSet<GroupId>>,
+    seeded: HashSet<GroupId>,
+}
+
+fn mentioned_by_published(published: &[&Published], names: &Names<'_>) -> Mentioned {
+    let mut mentioned = Mentioned::default();
+    for published in published {
+        let groups = published.forest().groups();
+        for (group, anchor) in groups.iter().zip(published.anchors()) {
+            match anchor {
+                Some(Anchor::Said(source, PlainRef::Name(name), _)) => {
+                    let known = mentioned.by_source.entry(source.clone()).or_default();
+                    known.extend(names.find(name));
                 }
-                Some(Anchor::Seeded(_)) => {
-                    everywhere.insert(group.clone());
-                }
-                Some(Anchor::Said(_, Ref::Key(_), _)) | None => {}
+                Some(Anchor::Seeded(_)) => mentioned.seeded.extend(names.find(group)),
+                Some(Anchor::Said(_, PlainRef::Key(_), _)) | None => {}
             }
         }
-        for name in self.sources.keys() {
-            mentioned
-                .entry(name.clone())
-                .or_default()
-                .extend(everywhere.iter().cloned());
-        }
-        mentioned
+    }
+    mentioned
+}
+
+impl SourceLedger {
+    /// How much is remembered, in facts.
+    fn facts(&self) -> usize {
+        let ids = self.ids.values().map(|record| {
+            let said = [
+                record.exists.is_some(),
+                record.placed.is_some(),
+                record.gone.is_some(),
+            ];
+            1 + record.names.len() + said.into_iter().filter(|said| *said).count()
+        });
+        let names = self.names.values().map(|record| record.said.len());
+        ids.chain(names).sum::<usize>()
+            + self.persons.len()
+            + self.snapshots.len()
+            + self.events.len()
     }
 }
 
 struct Pruning<'a> {
     before: Timestamp,
     view: &'a View<'a>,
-    needed: &'a BTreeSet<Group>,
+    names: &'a Names<'a>,
+    needed: &'a HashSet<GroupId>,
+    /// The groups under which others were ever placed.
+    parents: HashSet<Ref>,
     /// Names that others than the source itself refer to.
-    outside: BTreeSet<Group>,
+    outside: HashSet<GroupId>,
 }
 
 impl Pruning<'_> {
@@ -119,36 +158,31 @@ impl Pruning<'_> {
             events,
             read,
             base,
+            ..
         } = source;
-        let mut pruned = SourceLedger {
-            read: *read,
-            base: base.clone(),
-            ..SourceLedger::default()
-        };
+        let mut pruned = SourceLedger::default();
+        (pruned.read, pruned.base) = (*read, *base);
         pruned.snapshots = snapshots
             .iter()
             .filter(|(scope, (time, received))| match scope {
                 LedgerScope::Groups | LedgerScope::Persons => true,
                 LedgerScope::ChildrenOf(parent) => {
-                    !self.is_old(*received) || self.view.has_children(parent, *time)
+                    !self.is_old(*received) || self.has_children(*parent, *time)
                 }
             })
-            .map(|(scope, taken)| (scope.clone(), *taken))
+            .map(|(scope, taken)| (*scope, *taken))
             .collect();
         pruned.persons = persons
             .iter()
             .filter(|(key, record)| {
-                let placed = record
-                    .placed
-                    .as_ref()
-                    .is_some_and(|said| !self.is_old(said.received));
-                let left = record
-                    .left
-                    .as_ref()
-                    .is_some_and(|said| !self.is_old(said.received));
-                placed || left || self.view.is_present(key)
+                let placed = record.placed.as_ref().map(|said| said.received);
+                let left = record.left.map(|said| said.received);
+                let lately = |received: Option<Timestamp>| {
+                    received.is_some_and(|received| !self.is_old(received))
+                };
+                lately(placed) || lately(left) || self.view.is_present(key)
             })
-            .map(|(key, record)| (key.clone(), record.clone()))
+            .map(|(key, record)| (*key, record.clone()))
             .collect();
         pruned.events = events
             .iter()
@@ -157,50 +191,54 @@ impl Pruning<'_> {
             .collect();
         let lately = self.lately_spoken_of(source);
         let renamed = self.renamed(source);
-        let mut forgotten = BTreeSet::new();
+        let mut forgotten = HashSet::new();
         for (group, record) in self.view.records() {
-            let stays = lately.contains(group) || renamed.contains(group);
+            let stays = lately.contains(&group) || renamed.contains(&group);
             if !stays && !self.is_needed(group, record) {
-                forgotten.insert(group.clone());
+                forgotten.insert(group);
             }
         }
         for (group, record) in names {
-            let kept = self.kept_sayings(group, record, &forgotten);
+            let kept = self.kept_sayings(*group, record, &forgotten);
             if !kept.said.is_empty() {
-                pruned.names.insert(group.clone(), kept);
+                pruned.names.insert(*group, kept);
             }
         }
+        let is_base = |key: KeyId| base.is_some_and(|(_, base)| base == key);
         for (key, record) in ids {
-            let is_base = base.as_ref().is_some_and(|(_, base)| base == key);
-            let group = Ref::Key(key.clone());
             let mut kept = record.clone();
-            if forgotten.contains(&group) && !is_base {
+            if forgotten.contains(&Ref::Key(*key)) && !is_base(*key) {
                 (kept.exists, kept.placed, kept.gone) = (None, None, None);
             }
-            pruned.ids.insert(key.clone(), kept);
+            pruned.ids.insert(*key, kept);
         }
         let mentions = self.mentions(&pruned);
-        let keys = keys_referred_to(&pruned);
+        let referred: HashSet<Ref> = references(&pruned).collect();
         pruned.ids.retain(|key, record| {
-            let is_base = base.as_ref().is_some_and(|(_, base)| base == key);
             self.forget_names(record, &mentions);
             let says_something =
                 record.exists.is_some() || record.placed.is_some() || record.gone.is_some();
             says_something
-                || is_base
-                || self.view.is_contested(key)
-                || keys.contains(&Ref::Key(key.clone()))
-                || record.names.iter().any(|((_, group), received)| {
-                    !self.is_old(*received) || mentions.contains(group)
-                })
+                || is_base(*key)
+                || self.view.is_contested(*key)
+                || referred.contains(&Ref::Key(*key))
+                || record
+                    .names
+                    .iter()
+                    .any(|bore| !self.is_old(bore.received) || mentions.contains(&bore.name))
         });
-        self.forget_renames(&mut pruned, names);
+        self.forget_renames(&mut pruned);
         pruned
     }
 
+    fn has_children(&self, parent: Ref, at: Timestamp) -> bool {
+        let parent = self.view.resolve(parent, Stamp::behind(at), self.names);
+        self.parents.contains(&parent)
+    }
+
     /// Whether what is projected may depend on the record.
-    fn is_needed(&self, group: &Ref, record: &Record) -> bool {
-        if matches!(self.view.life(record), Some(Life::Lives(_))) {
+    fn is_needed(&self, group: Ref, record: &Record) -> bool {
+        if matches!(self.view.life(record, self.names), Some(Life::Lives(_))) {
             return true;
         }
         let contested = match group {
@@ -216,8 +254,8 @@ impl Pruning<'_> {
 
     /// The groups of which something was received lately: it would come back to life without what
     /// ended it.
-    fn lately_spoken_of(&self, source: &SourceLedger) -> BTreeSet<Ref> {
-        let mut lately = BTreeSet::new();
+    fn lately_spoken_of(&self, source: &SourceLedger) -> HashSet<Ref> {
+        let mut lately = HashSet::new();
         for (
             key,
             IdRecord {
@@ -229,22 +267,22 @@ impl Pruning<'_> {
         ) in &source.ids
         {
             let received = [
-                exists.as_ref().map(|said| said.received),
-                placed.as_ref().map(|said| said.received),
-                gone.as_ref().map(|said| said.received),
+                exists.map(|said| said.received),
+                placed.map(|said| said.received),
+                gone.map(|said| said.received),
             ];
             if received
                 .into_iter()
                 .flatten()
                 .any(|received| !self.is_old(received))
             {
-                lately.insert(Ref::Key(key.clone()));
+                lately.insert(Ref::Key(*key));
             }
         }
         for (name, record) in &source.names {
-            for ((at, saying), received) in &record.said {
-                if !self.is_old(*received) {
-                    lately.insert(self.view.subject(name, *at, saying));
+            for saying in &record.said {
+                if !self.is_old(saying.received) {
+                    lately.insert(self.subject(*name, saying.at, saying.what));
                 }
             }
         }
@@ -252,31 +290,33 @@ impl Pruning<'_> {
     }
 
     /// The groups that some rename says to exist: they stay until it is forgotten.
-    fn renamed(&self, source: &SourceLedger) -> BTreeSet<Ref> {
-        let sayings = source.names.iter().flat_map(|(name, record)| {
-            record
-                .said
-                .keys()
-                .map(move |(at, saying)| (name, *at, saying))
-        });
+    fn renamed(&self, source: &SourceLedger) -> HashSet<Ref> {
+        let sayings = source
+            .names
+            .iter()
+            .flat_map(|(name, record)| record.said.iter().map(move |saying| (name, saying)));
         sayings
-            .filter(|(_, _, saying)| matches!(saying, NamedSaying::Renamed(_)))
-            .map(|(name, at, saying)| self.view.subject(name, at, saying))
+            .filter(|(_, saying)| matches!(saying.what, NamedSaying::Renamed(_)))
+            .map(|(name, saying)| self.subject(*name, saying.at, saying.what))
             .collect()
+    }
+
+    fn subject(&self, name: GroupId, at: Stamp, saying: NamedSaying) -> Ref {
+        self.view.subject(name, at, saying, self.names)
     }
 
     /// Of what was said by name, what was received lately, and what counts of groups that stay.
     fn kept_sayings(
         &self,
-        group: &Group,
+        group: GroupId,
         record: &NameRecord,
-        forgotten: &BTreeSet<Ref>,
+        forgotten: &HashSet<Ref>,
     ) -> NameRecord {
-        let counts = |at: Stamp, saying: &NamedSaying| {
-            let subject = self.view.subject(group, at, saying);
+        let counts = |at: Stamp, saying: NamedSaying| {
+            let subject = self.subject(group, at, saying);
             let Some(record) = self
                 .view
-                .record(&subject)
+                .record(subject)
                 .filter(|_| !forgotten.contains(&subject))
             else {
                 return false;
@@ -284,98 +324,86 @@ impl Pruning<'_> {
             let is_at = |mark: Mark| mark.own == at;
             record.exists.is_some_and(is_at)
                 || record.gone.is_some_and(is_at)
-                || record.placed.as_ref().is_some_and(|(mark, _)| is_at(*mark))
+                || record.placed.is_some_and(|(mark, _)| is_at(mark))
         };
-        let said = record
-            .said
-            .iter()
-            .filter(|((at, saying), received)| {
-                let is_rename = matches!(saying, NamedSaying::Renamed(_));
-                is_rename || !self.is_old(**received) || counts(*at, saying)
-            })
-            .map(|(said, received)| (said.clone(), *received))
-            .collect();
-        NameRecord { said }
+        let said = record.said.iter().filter(|saying| {
+            let is_rename = matches!(saying.what, NamedSaying::Renamed(_));
+            is_rename || !self.is_old(saying.received) || counts(saying.at, saying.what)
+        });
+        NameRecord {
+            said: said.copied().collect(),
+        }
     }
 
     /// Every name by which something that is kept refers to a group.
-    fn mentions(&self, kept: &SourceLedger) -> BTreeSet<Group> {
-        let mut mentions = self.outside.clone();
-        mentions.extend(kept.names.keys().cloned());
-        mentions.extend(references(kept).filter_map(|group| match group {
-            Ref::Name(group) => Some(group.clone()),
-            Ref::Key(_) => None,
-        }));
-        for (from, record) in &kept.names {
-            for (_, saying) in record.said.keys() {
-                if let NamedSaying::Renamed(to) = saying {
-                    mentions.insert(Group::new(to.clone(), from.group_type.clone()));
-                }
+    fn mentions(&self, kept: &SourceLedger) -> HashSet<GroupId> {
+        let mut mentions = self.referred_to_by_name(kept);
+        mentions.extend(kept.names.keys());
+        for saying in kept.names.values().flat_map(|record| &record.said) {
+            if let NamedSaying::Renamed(to) = saying.what {
+                mentions.insert(to);
             }
         }
         mentions
     }
 
+    fn referred_to_by_name(&self, kept: &SourceLedger) -> HashSet<GroupId> {
+        let mut mentions = self.outside.clone();
+        mentions.extend(references(kept).filter_map(|group| match group {
+            Ref::Name(group) => Some(group),
+            Ref::Key(_) => None,
+        }));
+        mentions
+    }
+
     /// Forgets the old names of an id by which nothing refers to it; the last one stays.
-    fn forget_names(&self, record: &mut IdRecord, mentions: &BTreeSet<Group>) {
+    fn forget_names(&self, record: &mut IdRecord, mentions: &HashSet<GroupId>) {
         if record
             .names
-            .keys()
-            .any(|(_, group)| mentions.contains(group))
+            .iter()
+            .any(|bore| mentions.contains(&bore.name))
         {
             return;
         }
-        let Some(last) = record.names.keys().next_back().cloned() else {
+        let Some(last) = record.names.last().copied() else {
             return;
         };
-        record
-            .names
-            .retain(|name, received| *name == last || !self.is_old(*received));
+        record.names.retain(|bore| {
+            (bore.at, bore.name) == (last.at, last.name) || !self.is_old(bore.received)
+        });
     }
 
     /// Forgets old renames of names by which nothing that is kept refers to a group.
-    fn forget_renames(&self, kept: &mut SourceLedger, all: &BTreeMap<Group, NameRecord>) {
-        let mut mentions = self.outside.clone();
-        mentions.extend(references(kept).filter_map(|group| match group {
-            Ref::Name(group) => Some(group.clone()),
-            Ref::Key(_) => None,
-        }));
+    fn forget_renames(&self, kept: &mut SourceLedger) {
+        let mut mentions = self.referred_to_by_name(kept);
         for (from, record) in &kept.names {
-            for (_, saying) in record.said.keys() {
-                match saying {
-                    NamedSaying::Renamed(to) => {
-                        mentions.insert(Group::new(to.clone(), from.group_type.clone()));
-                    }
+            for saying in &record.said {
+                match saying.what {
+                    NamedSaying::Renamed(to) => mentions.insert(to),
                     NamedSaying::Exists(_) | NamedSaying::Member(_) | NamedSaying::Gone => {
-                        mentions.insert(from.clone());
+                        mentions.insert(*from)
                     }
-                }
+                };
             }
         }
-        let borne_by_ids: BTreeSet<&Group> = kept
+        let borne_by_ids: HashSet<GroupId> = kept
             .ids
             .values()
-            .flat_map(|record| record.names.keys().map(|(_, g)| g))
+            .flat_map(|record| record.names.iter().map(|bore| bore.name))
             .collect();
-        let mut emptied = Vec::new();
-        for (from, record) in &mut kept.names {
-            if mentions.contains(from) || borne_by_ids.contains(from) || !all.contains_key(from) {
-                continue;
+        kept.names.retain(|from, record| {
+            if mentions.contains(from) || borne_by_ids.contains(from) {
+                return true;
             }
-            record.said.retain(|(at, saying), received| {
-                let subject = self.view.subject(from, *at, saying);
+            record.said.retain(|saying| {
+                let subject = self.subject(*from, saying.at, saying.what);
                 let says_that_it_exists = self
                     .view
-                    .record(&subject)
-                    .is_some_and(|record| self.is_needed(&subject, record));
-                !self.is_old(*received) || says_that_it_exists
+                    .record(subject)
+                    .is_some_and(|record| self.is_needed(subject, record));
+                !self.is_old(saying.received) || says_that_it_exists
             });
-            if record.said.is_empty() {
-                emptied.push(from.clone());
-            }
-        }
-        for from in emptied {
-            kept.names.remove(&from);
-        }
+            !record.said.is_empty()
+        });
     }
 }

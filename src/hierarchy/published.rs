@@ -1,13 +1,16 @@
 //! What was last published, and by what its groups are found again under their present names.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
+    forest::Forest,
     name::Group,
     pairs,
     payload::Hierarchy,
+    settle::PublishedParents,
+    table::{GroupId, Names},
     views::{Anchor, Views},
 };
 
@@ -20,11 +23,11 @@ pub struct PublishedRow {
 }
 
 /// A hierarchy as it was published.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
-    #[serde(with = "pairs")]
-    rows: BTreeMap<Group, PublishedRow>,
+    forest: Arc<Forest>,
+    /// By what each of its groups is found again.
+    anchors: Arc<Vec<Option<Anchor>>>,
 }
 
 /// What undoes one publication: the rows as they were before it, `None` where there was none.
@@ -32,7 +35,7 @@ pub struct Published {
 #[serde(transparent)]
 pub struct Undo {
     #[serde(with = "pairs")]
-    rows: BTreeMap<Group, Option<PublishedRow>>,
+    pub(super) rows: BTreeMap<Group, Option<PublishedRow>>,
 }
 
 impl Undo {
@@ -43,108 +46,155 @@ impl Undo {
 }
 
 impl Published {
+    pub(super) const fn new(forest: Arc<Forest>, anchors: Arc<Vec<Option<Anchor>>>) -> Self {
+        Self { forest, anchors }
+    }
+
     /// The hierarchy, to be sent again.
     pub fn hierarchy(&self) -> Hierarchy {
-        Hierarchy::from_published(self)
+        Hierarchy::new(Arc::clone(&self.forest))
     }
 
     /// How many groups there are.
     pub fn groups(&self) -> usize {
-        self.rows.len()
+        self.forest.len()
     }
 
     /// What leads back from `self` to `before`: the rows that differ. By what the others are found
     /// again is taken from the newer one.
     pub fn undo_to(&self, before: &Self) -> Undo {
-        let mut rows = BTreeMap::new();
-        for (group, row) in &before.rows {
-            if self.rows.get(group).map(|now| &now.parent) != Some(&row.parent) {
-                rows.insert(group.clone(), Some(row.clone()));
+        let mut undo = Undo::default();
+        if Arc::ptr_eq(&self.forest, &before.forest) {
+            return undo;
+        }
+        let mut now = self.forest.rows().peekable();
+        for ((group, parent), anchor) in before.forest.rows().zip(before.anchors.iter()) {
+            let mut differs = true;
+            while let Some((other, other_parent)) = now.peek() {
+                match Ord::cmp(*other, group) {
+                    Ordering::Less => {
+                        undo.rows.insert((*other).clone(), None);
+                    }
+                    Ordering::Equal => differs = *other_parent != parent,
+                    Ordering::Greater => break,
+                }
+                now.next();
+            }
+            if differs {
+                let row = PublishedRow {
+                    parent: parent.cloned(),
+                    anchor: anchor.clone(),
+                };
+                undo.rows.insert(group.clone(), Some(row));
             }
         }
-        for group in self.rows.keys() {
-            if !before.rows.contains_key(group) {
-                rows.insert(group.clone(), None);
-            }
-        }
-        Undo { rows }
+        undo.rows
+            .extend(now.map(|(group, _)| (group.clone(), None)));
+        undo
     }
 
     /// The hierarchy as it was before what `undo` undoes.
     #[must_use]
-    pub fn undone(mut self, undo: &Undo) -> Self {
+    pub fn undone(&self, undo: &Undo) -> Self {
+        let mut rows: BTreeMap<Group, PublishedRow> = self
+            .rows()
+            .map(|(group, row)| (group.clone(), row))
+            .collect();
         for (group, row) in &undo.rows {
             match row {
-                Some(row) => self.rows.insert(group.clone(), row.clone()),
-                None => self.rows.remove(group),
+                Some(row) => rows.insert(group.clone(), row.clone()),
+                None => rows.remove(group),
             };
         }
-        self
+        Self::of_rows(rows)
     }
 
     /// Whether every rule of Calven's holds, as it must: for states that were read.
     pub fn is_valid(&self) -> bool {
-        let closed = self.rows.values().all(|row| {
-            row.parent
-                .as_ref()
-                .is_none_or(|parent| self.rows.contains_key(parent))
-        });
-        let parents = self
-            .rows
-            .iter()
-            .map(|(group, row)| (group, row.parent.as_ref()))
-            .collect();
-        closed && super::settle::cycles(&parents).is_empty()
+        self.forest.is_valid() && self.anchors.len() == self.forest.len()
     }
 
-    pub(super) fn from_rows(rows: BTreeMap<Group, PublishedRow>) -> Self {
-        Self { rows }
+    pub(super) const fn forest(&self) -> &Arc<Forest> {
+        &self.forest
     }
 
-    pub(super) fn rows(&self) -> &BTreeMap<Group, PublishedRow> {
-        &self.rows
+    pub(super) fn anchors(&self) -> &[Option<Anchor>] {
+        &self.anchors
     }
 
-    pub(super) fn present(&self, views: &Views<'_>) -> Present {
-        let names: BTreeMap<Group, Group> = self
-            .rows
-            .iter()
-            .map(|(group, row)| {
-                let present = match &row.anchor {
-                    Some(anchor) => views.present_name(group, anchor),
-                    None => group.clone(),
-                };
-                (group.clone(), present)
-            })
-            .collect();
-        let mut parents: BTreeMap<Group, Option<Group>> = BTreeMap::new();
-        for (group, row) in &self.rows {
-            let Some(present) = names.get(group) else {
-                continue;
+    fn of_rows(rows: BTreeMap<Group, PublishedRow>) -> Self {
+        let anchors = rows.values().map(|row| row.anchor.clone()).collect();
+        let rows = rows.into_iter().map(|(group, row)| (group, row.parent));
+        let forest = Forest::of_rows(rows.collect());
+        Self::new(Arc::new(forest), Arc::new(anchors))
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&Group, PublishedRow)> {
+        let rows = self.forest.rows().zip(self.anchors.iter());
+        rows.map(|((group, parent), anchor)| {
+            let row = PublishedRow {
+                parent: parent.cloned(),
+                anchor: anchor.clone(),
             };
-            let parent = row
-                .parent
-                .as_ref()
-                .and_then(|parent| names.get(parent))
-                .cloned();
-            // Two groups that bear one name by now: the one that bore it already goes on.
-            if present == group || !parents.contains_key(present) {
-                parents.insert(present.clone(), parent);
-            }
-        }
+            (group, row)
+        })
+    }
+
+    /// What its groups are called now.
+    pub(super) fn present(&self, views: &Views<'_>, names: &mut Names<'_>) -> Present {
+        let groups = self.forest.groups();
+        let ids = names.ids_of_sorted(groups);
+        let rows = groups.iter().zip(self.anchors.iter()).zip(ids);
+        let rows = rows.map(|((group, anchor), name)| {
+            let now = match anchor {
+                Some(anchor) => views.present_name((group, name), anchor, names),
+                None => name,
+            };
+            PresentRow { name, now }
+        });
         Present {
-            names,
-            parents,
-            origins: BTreeMap::new(),
+            rows: rows.collect(),
         }
     }
 }
 
-/// The published groups' present names, and their parents by present names.
-#[derive(Clone, Debug, Default)]
+impl Serialize for Published {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows())
+    }
+}
+
+impl<'de> Deserialize<'de> for Published {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        pairs::deserialize(deserializer).map(Self::of_rows)
+    }
+}
+
+/// The published groups' names, then and now.
+#[derive(Debug, Default)]
 pub(super) struct Present {
-    pub(super) names: BTreeMap<Group, Group>,
-    pub(super) parents: BTreeMap<Group, Option<Group>>,
-    /// Groups of the new hierarchy by the names they were first known by, where those are others.
-    pub(super) origins: BTreeMap<Group, Group>,
+    pub(super) rows: Vec<PresentRow>,
+}
+
+/// A published group's name, then and now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PresentRow {
+    pub(super) name: GroupId,
+    pub(super) now: GroupId,
+}
+
+impl Present {
+    /// The published parents, all under present names.
+    pub(super) fn parents(&self, published: &Published) -> PublishedParents {
+        let mut parents = PublishedParents::default();
+        for (at, row) in self.rows.iter().enumerate() {
+            let parent = published.forest.above(at).and_then(|at| self.rows.get(at));
+            let slot = parents.slot(row.now);
+            // Two groups that bear one name by now: the one that bore it already goes on.
+            if row.now == row.name || slot.is_none() {
+                *slot = Some(parent.map(|parent| parent.now));
+            }
+        }
+        parents
+    }
 }

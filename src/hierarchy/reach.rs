@@ -1,54 +1,51 @@
 //! What depends on what: for forgetting, which must not cut through it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
-    name::Group,
-    published::Published,
-    records::{LedgerScope, NamedSaying, Placement, Ref, Said, SourceLedger},
-    statement::SourceName,
-    view::{Life, View},
+    records::{LedgerScope, NamedSaying, Placement, Ref, SourceLedger},
+    table::{GroupId, Names},
+    view::Life,
+    views::Views,
 };
 
 /// The groups, by present names, on which what is projected may depend: those that live for any
 /// source, and upwards from them all that are named as parents, gone or not.
 pub(super) fn needed_groups(
-    seeds: &BTreeSet<Group>,
-    published: &[&Published],
-    views: &BTreeMap<&SourceName, View<'_>>,
-) -> BTreeSet<Group> {
-    let mut parents: BTreeMap<Group, BTreeSet<Group>> = BTreeMap::new();
-    let mut queue: Vec<Group> = Vec::new();
-    for view in views.values() {
+    seeds: &BTreeSet<GroupId>,
+    published: BTreeSet<GroupId>,
+    views: &Views<'_>,
+    names: &Names<'_>,
+) -> HashSet<GroupId> {
+    let mut parents: BTreeMap<GroupId, Vec<GroupId>> = BTreeMap::new();
+    let mut queue: Vec<GroupId> = Vec::new();
+    for (_, _, view) in views.iter() {
         for (group, record) in view.records() {
             let Some(name) = view.name_of(group) else {
                 continue;
             };
-            if let Some((mark, Placement::Under(parent))) = &record.placed {
-                let parent = view.target(parent, mark.own).group().cloned();
-                parents.entry(name.clone()).or_default().extend(parent);
+            if let Some((mark, Placement::Under(parent))) = record.placed {
+                let parent = view.target(parent, mark.own, names).group();
+                parents.entry(name).or_default().extend(parent);
             }
-            if matches!(view.life(record), Some(Life::Lives(_))) {
+            if matches!(view.life(record, names), Some(Life::Lives(_))) {
                 queue.push(name);
             }
         }
-        for (_, at, groups) in view.persons() {
+        for (at, groups) in view.persons() {
             queue.extend(
                 groups
                     .iter()
-                    .filter_map(|g| view.target(g, at).group().cloned()),
+                    .filter_map(|group| view.target(*group, at, names).group()),
             );
         }
     }
-    queue.extend(seeds.iter().cloned());
+    queue.extend(seeds);
     // What is held falls back on what is published.
-    let rows = published
-        .iter()
-        .flat_map(|published| published.rows().keys().cloned());
-    queue.extend(reached_from(rows.collect(), views));
-    let mut needed = BTreeSet::new();
+    queue.extend(reached_from(published, views, names));
+    let mut needed = HashSet::new();
     while let Some(group) = queue.pop() {
-        if needed.insert(group.clone()) {
+        if needed.insert(group) {
             queue.extend(parents.remove(&group).unwrap_or_default());
         }
     }
@@ -57,44 +54,36 @@ pub(super) fn needed_groups(
 
 /// These names, and every name that renames of any source, whenever, lead to from them.
 pub(super) fn reached_from(
-    names: BTreeSet<Group>,
-    views: &BTreeMap<&SourceName, View<'_>>,
-) -> BTreeSet<Group> {
+    starts: BTreeSet<GroupId>,
+    views: &Views<'_>,
+    names: &Names<'_>,
+) -> BTreeSet<GroupId> {
     let mut reached = BTreeSet::new();
-    let mut queue: Vec<Group> = names.into_iter().collect();
+    let mut queue: Vec<GroupId> = starts.into_iter().collect();
     while let Some(name) = queue.pop() {
-        if reached.insert(name.clone()) {
-            queue.extend(views.values().flat_map(|view| view.names_led_to(&name)));
+        if reached.insert(name) {
+            for (_, _, view) in views.iter() {
+                queue.extend(view.names_led_to(name, names));
+            }
         }
     }
     reached
 }
 
-pub(super) fn keys_referred_to(source: &SourceLedger) -> BTreeSet<Ref> {
-    references(source).cloned().collect()
-}
-
 /// Every reference to a group: as a parent, in a person's record, or of its children.
-pub(super) fn references(source: &SourceLedger) -> impl Iterator<Item = &Ref> {
+pub(super) fn references(source: &SourceLedger) -> impl Iterator<Item = Ref> {
     let by_key = source
         .ids
         .values()
-        .filter_map(|record| match &record.placed {
-            Some(Said {
-                what: Placement::Under(parent),
-                ..
-            }) => Some(parent),
-            Some(Said {
-                what: Placement::Top,
-                ..
-            })
-            | None => None,
+        .filter_map(|record| match record.placed?.what {
+            Placement::Under(parent) => Some(parent),
+            Placement::Top => None,
         });
     let by_name = source
         .names
         .values()
-        .flat_map(|record| record.said.keys())
-        .filter_map(|(_, saying)| match saying {
+        .flat_map(|record| &record.said)
+        .filter_map(|saying| match saying.what {
             NamedSaying::Exists(Some(Placement::Under(parent))) | NamedSaying::Member(parent) => {
                 Some(parent)
             }
@@ -104,9 +93,9 @@ pub(super) fn references(source: &SourceLedger) -> impl Iterator<Item = &Ref> {
         .persons
         .values()
         .filter_map(|record| record.placed.as_ref())
-        .flat_map(|s| &s.what);
+        .flat_map(|said| said.what.iter().copied());
     let by_scope = source.snapshots.keys().filter_map(|scope| match scope {
-        LedgerScope::ChildrenOf(parent) => Some(parent),
+        LedgerScope::ChildrenOf(parent) => Some(*parent),
         LedgerScope::Groups | LedgerScope::Persons => None,
     });
     by_key.chain(by_name).chain(by_person).chain(by_scope)

@@ -1,26 +1,19 @@
 //! What is remembered of one source: a record for each group and person, and when it said all.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::{
-    name::{Group, Key, Name},
-    pairs,
     statement::EventId,
+    table::{GroupId, KeyId, Table},
 };
 use crate::timestamp::Timestamp;
 
-/// A person, as the ledger knows them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct PersonKey(String);
-
-impl PersonKey {
-    pub(super) const fn new(hmac: String) -> Self {
-        Self(hmac)
-    }
-}
+/// A person, as the ledger knows them: 128 bits of an HMAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct PersonKey(pub(super) [u8; 16]);
 
 /// When something was said: time, then place within the delivery.
 #[derive(
@@ -33,6 +26,11 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
+    /// Before all else that was said at a time.
+    pub(super) const fn first(time: Timestamp) -> Self {
+        Self { time, place: 0 }
+    }
+
     /// Behind all that was said at a time.
     pub(super) const fn behind(time: Timestamp) -> Self {
         Self {
@@ -55,44 +53,92 @@ impl From<Stamp> for (Timestamp, u32) {
 }
 
 /// A group as it was given, resolved only when projecting.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Ref {
-    Key(Key),
-    Name(Group),
+    Key(KeyId),
+    Name(GroupId),
 }
 
 /// Where a group was placed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Placement {
     Top,
     Under(Ref),
 }
 
-/// The newest of one kind of statement about one subject. Of equal stamps the greater content wins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What is said, compared by its texts: of equal stamps the greater content wins.
+pub(super) trait Content {
+    fn compare(&self, other: &Self, table: &Table) -> Ordering;
+}
+
+impl Content for () {
+    fn compare(&self, (): &Self, _: &Table) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+impl Content for Ref {
+    fn compare(&self, other: &Self, table: &Table) -> Ordering {
+        match (self, other) {
+            (Self::Key(a), Self::Key(b)) => table.cmp_keys(*a, *b),
+            (Self::Key(_), Self::Name(_)) => Ordering::Less,
+            (Self::Name(_), Self::Key(_)) => Ordering::Greater,
+            (Self::Name(a), Self::Name(b)) => table.cmp_groups(*a, *b),
+        }
+    }
+}
+
+impl Content for Placement {
+    fn compare(&self, other: &Self, table: &Table) -> Ordering {
+        match (self, other) {
+            (Self::Top, Self::Top) => Ordering::Equal,
+            (Self::Top, Self::Under(_)) => Ordering::Less,
+            (Self::Under(_), Self::Top) => Ordering::Greater,
+            (Self::Under(a), Self::Under(b)) => a.compare(b, table),
+        }
+    }
+}
+
+impl Content for Box<[Ref]> {
+    fn compare(&self, other: &Self, table: &Table) -> Ordering {
+        let pairs = self.iter().zip(other);
+        let first = pairs.map(|(a, b)| a.compare(b, table)).find(|o| o.is_ne());
+        first.unwrap_or_else(|| self.len().cmp(&other.len()))
+    }
+}
+
+/// The newest of one kind of statement about one subject.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Said<T> {
     pub(super) at: Stamp,
     pub(super) what: T,
     pub(super) received: Timestamp,
 }
 
-impl<T: Ord> Said<T> {
+impl<T: Content> Said<T> {
     /// Takes `said` if it is newer; says whether it was.
-    pub(super) fn keep_newest(slot: &mut Option<Self>, said: Self) -> bool {
+    pub(super) fn keep_newest(slot: &mut Option<Self>, said: Self, table: &Table) -> bool {
         match slot {
             #[cfg(feature = "planted")]
             Some(_) if crate::planted::has(crate::planted::Bug::ArrivalDecides) => {
                 *slot = Some(said);
                 true
             }
-            Some(known) if (known.at, &known.what) > (said.at, &said.what) => false,
-            Some(known) if (known.at, &known.what) == (said.at, &said.what) => {
-                known.received = known.received.min(said.received);
-                false
+            Some(known) => {
+                let compared = known.at.cmp(&said.at);
+                match compared.then_with(|| known.what.compare(&said.what, table)) {
+                    Ordering::Greater => false,
+                    Ordering::Equal => {
+                        known.received = known.received.min(said.received);
+                        false
+                    }
+                    Ordering::Less => {
+                        *slot = Some(said);
+                        true
+                    }
+                }
             }
-            Some(_) | None => {
+            None => {
                 *slot = Some(said);
                 true
             }
@@ -100,57 +146,89 @@ impl<T: Ord> Said<T> {
     }
 }
 
+/// A name that a group with a key bore, from when, and when that was received.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bore {
+    pub(super) at: Stamp,
+    pub(super) name: GroupId,
+    pub(super) received: Timestamp,
+}
+
 /// What was said of a group that has a key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct IdRecord {
-    /// Every name it bore, from when, and when that was received.
-    #[serde(with = "pairs")]
-    pub(super) names: BTreeMap<(Stamp, Group), Timestamp>,
+    /// Every name it bore, by time, then text.
+    pub(super) names: SmallVec<[Bore; 1]>,
     pub(super) exists: Option<Said<()>>,
     pub(super) placed: Option<Said<Placement>>,
     pub(super) gone: Option<Said<()>>,
 }
 
 /// One thing said of a group by its name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NamedSaying {
     Gone,
     Exists(Option<Placement>),
     Member(Ref),
-    Renamed(Name),
+    /// Renamed to this one, of the same type.
+    Renamed(GroupId),
 }
 
 impl NamedSaying {
-    pub(super) fn placement(&self) -> Option<Placement> {
+    pub(super) fn placement(self) -> Option<Placement> {
         match self {
-            Self::Exists(placement) => placement.clone(),
-            Self::Member(parent) => Some(Placement::Under(parent.clone())),
+            Self::Exists(placement) => placement,
+            Self::Member(parent) => Some(Placement::Under(parent)),
             Self::Gone | Self::Renamed(_) => None,
+        }
+    }
+
+    fn kind(self) -> u8 {
+        match self {
+            Self::Gone => 0,
+            Self::Exists(None) => 1,
+            Self::Exists(Some(_)) => 2,
+            Self::Member(_) => 3,
+            Self::Renamed(_) => 4,
         }
     }
 }
 
-/// What is said of the groups of one name: all of it, since a late rename splits it at its time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+impl Content for NamedSaying {
+    fn compare(&self, other: &Self, table: &Table) -> Ordering {
+        match (self, other) {
+            (Self::Exists(Some(a)), Self::Exists(Some(b))) => a.compare(b, table),
+            (Self::Member(a), Self::Member(b)) => a.compare(b, table),
+            (Self::Renamed(a), Self::Renamed(b)) => table.cmp_groups(*a, *b),
+            (a, b) => a.kind().cmp(&b.kind()),
+        }
+    }
+}
+
+/// One thing said of the groups of one name, and when it was received first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Saying {
+    pub(super) at: Stamp,
+    pub(super) what: NamedSaying,
+    pub(super) received: Timestamp,
+}
+
+/// What is said of the groups of one name: all of it, since a late rename splits it at its time. By
+/// time, then content.
+#[derive(Clone, Debug, Default)]
 pub(super) struct NameRecord {
-    #[serde(with = "pairs")]
-    pub(super) said: BTreeMap<(Stamp, NamedSaying), Timestamp>,
+    pub(super) said: SmallVec<[Saying; 1]>,
 }
 
 /// What a person's records said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct PersonRecord {
-    pub(super) placed: Option<Said<Vec<Ref>>>,
+    pub(super) placed: Option<Said<Box<[Ref]>>>,
     pub(super) left: Option<Said<()>>,
 }
 
 /// What a snapshot was complete of.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LedgerScope {
     Groups,
     Persons,
@@ -165,63 +243,31 @@ pub(super) struct FirstAttempt {
 }
 
 /// What one source said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SourceLedger {
-    #[serde(with = "pairs")]
-    pub(super) ids: BTreeMap<Key, IdRecord>,
-    #[serde(with = "pairs")]
-    pub(super) names: BTreeMap<Group, NameRecord>,
+    pub(super) ids: BTreeMap<KeyId, IdRecord>,
+    pub(super) names: BTreeMap<GroupId, NameRecord>,
     pub(super) persons: BTreeMap<PersonKey, PersonRecord>,
     /// Of each scope the newest snapshot's time, and when it was received.
-    #[serde(with = "pairs")]
     pub(super) snapshots: BTreeMap<LedgerScope, (Timestamp, Timestamp)>,
     /// Events whose statements took their time from the first attempt.
-    #[serde(with = "pairs")]
     pub(super) events: BTreeMap<EventId, FirstAttempt>,
     /// When the source was last read as a whole, complete or not.
     pub(super) read: Option<Timestamp>,
     /// The group that stands for the source itself, as of when.
-    pub(super) base: Option<(Timestamp, Key)>,
+    pub(super) base: Option<(Timestamp, KeyId)>,
+    /// Before which times all records were thinned out.
+    compacted: Compacted,
+}
+
+/// Before which times records are thinned out: those by name, and those by key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Compacted {
+    names: Option<Timestamp>,
+    ids: Option<Timestamp>,
 }
 
 impl SourceLedger {
-    pub(super) fn join(&mut self, other: &Self) {
-        let Self {
-            ids,
-            names,
-            persons,
-            snapshots,
-            events,
-            read,
-            base,
-        } = other;
-        for (key, record) in ids {
-            self.ids.entry(key.clone()).or_default().join(record);
-        }
-        for (group, record) in names {
-            let known = self.names.entry(group.clone()).or_default();
-            for (said, received) in &record.said {
-                insert_earliest(&mut known.said, said.clone(), *received);
-            }
-        }
-        for (key, record) in persons {
-            let known = self.persons.entry(key.clone()).or_default();
-            join_slot(&mut known.placed, &record.placed);
-            join_slot(&mut known.left, &record.left);
-        }
-        for (scope, taken) in snapshots {
-            self.snapshot_taken(scope.clone(), *taken);
-        }
-        for (event, first) in events {
-            let known = self.events.entry(event.clone()).or_insert(*first);
-            *known = (*known).min(*first);
-        }
-        self.read = self.read.max(*read);
-        self.base = self.base.clone().max(base.clone());
-        self.compact();
-    }
-
     pub(super) fn snapshot_taken(
         &mut self,
         scope: LedgerScope,
@@ -251,32 +297,92 @@ impl SourceLedger {
             .map(|(time, _)| *time)
     }
 
+    /// Notes which group stands for the source itself: of equal times the greater key.
+    pub(super) fn note_base(&mut self, at: Timestamp, key: KeyId, table: &Table) {
+        let newer = self.base.is_none_or(|(known, base)| {
+            known
+                .cmp(&at)
+                .then_with(|| table.cmp_keys(base, key))
+                .is_lt()
+        });
+        if newer {
+            self.base = Some((at, key));
+        }
+    }
+
     /// Thins out what lies before the newest snapshot: of a name, the newest statement of each kind
     /// and the renames; of an id, the first and last time of each name. Without this a source that
     /// is re-read every few minutes would grow by all its groups each time.
-    pub(super) fn compact(&mut self) {
-        if let Some(complete) = self.groups_complete_at() {
+    ///
+    /// Only `touched` need it, unless there is a newer snapshot: all others were thinned out before.
+    pub(super) fn compact(&mut self, touched: &[Ref]) {
+        let names = self.groups_complete_at();
+        let ids = names.max(self.read);
+        let before = Compacted { names, ids };
+        if before == self.compacted {
+            for group in touched {
+                match (group, names, ids) {
+                    (Ref::Name(name), Some(before), _) => {
+                        if let Some(record) = self.names.get_mut(name) {
+                            record.compact(before);
+                        }
+                    }
+                    (Ref::Key(key), _, Some(before)) => {
+                        if let Some(record) = self.ids.get_mut(key) {
+                            record.compact(before);
+                        }
+                    }
+                    (Ref::Name(_) | Ref::Key(_), _, _) => {}
+                }
+            }
+            return;
+        }
+        self.compacted = before;
+        if let Some(before) = names {
             for record in self.names.values_mut() {
-                record.compact(complete);
+                record.compact(before);
             }
         }
-        if let Some(read) = self.groups_complete_at().max(self.read) {
+        if let Some(before) = ids {
             for record in self.ids.values_mut() {
-                record.compact(read);
+                record.compact(before);
             }
         }
     }
 }
 
 impl NameRecord {
-    fn compact(&mut self, before: Timestamp) {
-        let (mut gone, mut living, mut placed) = (false, false, false);
-        let mut drop = Vec::new();
-        for (at, saying) in self.said.keys().rev() {
-            if at.time >= before {
-                continue;
+    /// Takes a saying, with the earliest receipt; says whether it was new.
+    pub(super) fn take(&mut self, saying: Saying, table: &Table) -> bool {
+        let compare = |known: &Saying| {
+            let at = known.at.cmp(&saying.at);
+            at.then_with(|| known.what.compare(&saying.what, table))
+        };
+        match self.said.binary_search_by(compare) {
+            Ok(known) => {
+                if let Some(known) = self.said.get_mut(known) {
+                    known.received = known.received.min(saying.received);
+                }
+                false
             }
-            let newest_of_its_kind = match saying {
+            Err(place) => {
+                self.said.insert(place, saying);
+                true
+            }
+        }
+    }
+
+    fn compact(&mut self, before: Timestamp) {
+        if self.said.len() < 2 {
+            return;
+        }
+        let (mut gone, mut living, mut placed) = (false, false, false);
+        self.said.reverse();
+        self.said.retain(|saying| {
+            if saying.at.time >= before {
+                return true;
+            }
+            match saying.what {
                 NamedSaying::Renamed(_) => true,
                 NamedSaying::Gone => !std::mem::replace(&mut gone, true),
                 NamedSaying::Exists(None) => !std::mem::replace(&mut living, true),
@@ -285,75 +391,46 @@ impl NameRecord {
                     !std::mem::replace(&mut placed, true) || first_living
                 }
                 NamedSaying::Member(_) => !std::mem::replace(&mut placed, true),
-            };
-            if !newest_of_its_kind {
-                drop.push((*at, saying.clone()));
             }
-        }
-        for said in drop {
-            self.said.remove(&said);
-        }
+        });
+        self.said.reverse();
     }
 }
 
 impl IdRecord {
-    fn join(&mut self, other: &Self) {
-        let Self {
-            names,
-            exists,
-            placed,
-            gone,
-        } = other;
-        for (name, received) in names {
-            insert_earliest(&mut self.names, name.clone(), *received);
+    /// Notes a name that it bore, with the earliest receipt; says whether it was new.
+    pub(super) fn bore(&mut self, bore: Bore, table: &Table) -> bool {
+        let compare = |known: &Bore| {
+            let at = known.at.cmp(&bore.at);
+            at.then_with(|| table.cmp_groups(known.name, bore.name))
+        };
+        match self.names.binary_search_by(compare) {
+            Ok(known) => {
+                if let Some(known) = self.names.get_mut(known) {
+                    known.received = known.received.min(bore.received);
+                }
+                false
+            }
+            Err(place) => {
+                self.names.insert(place, bore);
+                true
+            }
         }
-        join_slot(&mut self.exists, exists);
-        join_slot(&mut self.placed, placed);
-        join_slot(&mut self.gone, gone);
     }
 
     fn compact(&mut self, before: Timestamp) {
         if self.names.len() < 3 {
             return;
         }
-        let mut seen: BTreeMap<&Group, (Stamp, Stamp)> = BTreeMap::new();
-        for (at, group) in self.names.keys().filter(|(at, _)| at.time < before) {
-            seen.entry(group).or_insert((*at, *at)).1 = *at;
+        let mut seen: BTreeMap<GroupId, (Stamp, Stamp)> = BTreeMap::new();
+        for bore in self.names.iter().filter(|bore| bore.at.time < before) {
+            seen.entry(bore.name).or_insert((bore.at, bore.at)).1 = bore.at;
         }
-        let drop: Vec<(Stamp, Group)> = self
-            .names
-            .keys()
-            .filter(|(at, group)| {
-                at.time < before
-                    && seen
-                        .get(group)
-                        .is_some_and(|(first, last)| at != first && at != last)
-            })
-            .cloned()
-            .collect();
-        for name in drop {
-            self.names.remove(&name);
-        }
+        self.names.retain(|Bore { at, name, .. }| {
+            at.time >= before
+                || seen
+                    .get(name)
+                    .is_none_or(|(first, last)| at == first || at == last)
+        });
     }
-}
-
-fn join_slot<T: Ord + Clone>(slot: &mut Option<Said<T>>, other: &Option<Said<T>>) {
-    if let Some(said) = other {
-        Said::keep_newest(slot, said.clone());
-    }
-}
-
-/// Inserts with the earliest receipt; says whether it was new.
-pub(super) fn insert_earliest<K: Ord>(
-    map: &mut BTreeMap<K, Timestamp>,
-    key: K,
-    received: Timestamp,
-) -> bool {
-    let mut new = false;
-    let known = map.entry(key).or_insert_with(|| {
-        new = true;
-        received
-    });
-    *known = (*known).min(received);
-    new
 }

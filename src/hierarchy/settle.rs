@@ -1,18 +1,17 @@
 //! From claims to a valid forest: what cannot take effect is held, and the rest keeps every rule.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{
     claims::{By, Choice, Claims, ParentOf},
-    name::{Group, Key},
+    forest::cycles_above,
     records::Stamp,
+    table::{Dense, GroupId, KeyId, Names, Number as _, Order},
     view::Target,
 };
 
 /// The parent that a group ends up with, and why.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
-    pub(super) parent: Option<Group>,
+    pub(super) parent: Option<GroupId>,
     pub(super) at: Stamp,
     pub(super) by: By,
     kind: EdgeKind,
@@ -30,10 +29,46 @@ enum EdgeKind {
     AtTop,
 }
 
+/// The groups that are there, each with its edge.
+#[derive(Debug, Default)]
+pub(super) struct Edges(Dense<GroupId, Option<Edge>>);
+
+impl Edges {
+    pub(super) fn get(&self, group: GroupId) -> Option<&Edge> {
+        self.0.get(group)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, group: GroupId) -> Option<&mut Edge> {
+        self.0.get_mut(group)?.as_mut()
+    }
+
+    pub(super) fn contains(&self, group: GroupId) -> bool {
+        self.get(group).is_some()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (GroupId, &mut Edge)> {
+        let edges = self.0.iter_mut();
+        edges.filter_map(|(group, edge)| Some((group, edge.as_mut()?)))
+    }
+
+    fn set(&mut self, group: GroupId, edge: Edge) {
+        *self.0.slot(group) = Some(edge);
+    }
+
+    fn remove(&mut self, group: GroupId) {
+        if let Some(slot) = self.0.get_mut(group) {
+            *slot = None;
+        }
+    }
+}
+
+/// The last published parents, all under present names; `None` where a group was not published.
+pub(super) type PublishedParents = Dense<GroupId, Option<Option<GroupId>>>;
+
 /// A statement that cannot take effect yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Waiting {
-    pub(super) group: Group,
+    pub(super) group: GroupId,
     pub(super) by: By,
     pub(super) at: Stamp,
     pub(super) why: Why,
@@ -42,330 +77,280 @@ pub(super) struct Waiting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Why {
     /// Its parent is known only by a key that nobody has named, or waits itself.
-    UnknownParent(Key),
+    UnknownParent(KeyId),
     /// It would close this cycle.
-    Cycle { parent: Group, cycle: Vec<Group> },
+    Cycle {
+        parent: GroupId,
+        cycle: Vec<GroupId>,
+    },
 }
 
 /// A valid forest, and what waits.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
-    pub(super) edges: BTreeMap<Group, Edge>,
+    pub(super) edges: Edges,
     pub(super) waiting: Vec<Waiting>,
 }
 
 /// Settles the claims. `published` holds the last published parents, all under present names.
 pub(super) fn settle(
-    claims: &mut BTreeMap<Group, Claims>,
-    published: &BTreeMap<Group, Option<Group>>,
+    claims: &mut Dense<GroupId, Claims>,
+    published: &PublishedParents,
+    names: &Names<'_>,
+    order: &Order,
 ) -> Settled {
-    let mut settled = Settled::default();
-    hold_unknown_parents(claims, published, &mut settled);
+    let mut settling = Settling {
+        published,
+        order,
+        settled: Settled {
+            edges: Edges(Dense::with_capacity(names.count())),
+            waiting: Vec::new(),
+        },
+    };
+    settling.hold_unknown_parents(claims);
     let claims = &*claims;
-    let living: BTreeSet<Group> = settled.edges.keys().cloned().collect();
+    let living: Vec<GroupId> = order
+        .iter()
+        .filter(|group| settling.settled.edges.contains(*group))
+        .collect();
     // Only an edge that is new can close a cycle, so only those are looked at again.
-    let mut fresh: Vec<Group> = living.iter().cloned().collect();
+    let mut fresh = living.clone();
     loop {
-        close(claims, &mut settled.edges, &mut fresh);
-        let parent = |group: &Group| settled.edges.get(group)?.parent.as_ref();
-        let cycles: Vec<Vec<Group>> = cycles_above(fresh.iter(), parent)
-            .into_iter()
-            .map(|cycle| cycle.into_iter().cloned().collect())
-            .collect();
+        settling.close(claims, &mut fresh);
+        let cycles = settling.cycles(&fresh, names.count());
         if cycles.is_empty() {
             break;
         }
         fresh.clear();
         for cycle in cycles {
-            let broken = break_cycle(&mut settled.edges, published, &cycle);
-            if let Some((group, waiting)) = broken {
-                fresh.push(group);
-                settled.waiting.extend(waiting);
-            }
+            fresh.extend(settling.break_cycle(&cycle));
         }
     }
-    keep_needed(&mut settled.edges, living);
-    settled
+    settling.keep_needed(living, names.count());
+    settling.settled
 }
 
-/// Sets aside every claim whose parent is a key without a name, or a group that itself waits.
-fn hold_unknown_parents(
-    claims: &mut BTreeMap<Group, Claims>,
-    published: &BTreeMap<Group, Option<Group>>,
-    settled: &mut Settled,
-) {
-    let mut waits: BTreeSet<Group> = BTreeSet::new();
-    let mut dependents: BTreeMap<Group, Vec<Group>> = BTreeMap::new();
-    let mut queue: Vec<Group> = claims.keys().rev().cloned().collect();
-    while let Some(group) = queue.pop() {
-        let Some(claims) = claims.get_mut(&group) else {
-            continue;
-        };
-        let edge = loop {
-            if !claims.exists() {
-                break None;
-            }
-            let Choice { parent, at, by } = claims.parent();
-            let (key, named) = match parent {
-                ParentOf::Top => {
-                    break Some(Edge {
-                        parent: None,
-                        at,
-                        by,
-                        kind: EdgeKind::Chosen,
-                    });
-                }
-                ParentOf::Under(Target::ByName(parent)) => {
-                    break Some(Edge {
-                        parent: Some(parent),
-                        at,
-                        by,
-                        kind: EdgeKind::Chosen,
-                    });
-                }
-                ParentOf::Under(Target::ByKey(key, parent)) => (key, Some(parent)),
-                ParentOf::Under(Target::Unnamed(key)) => (key, None),
+struct Settling<'a> {
+    published: &'a PublishedParents,
+    order: &'a Order,
+    settled: Settled,
+}
+
+impl Settling<'_> {
+    /// Sets aside every claim whose parent is a key without a name, or a group that itself waits.
+    fn hold_unknown_parents(&mut self, claims: &mut Dense<GroupId, Claims>) {
+        let mut waits: Dense<GroupId, bool> = Dense::default();
+        let mut dependents: Dense<GroupId, Vec<GroupId>> = Dense::default();
+        let mut queue: Vec<GroupId> = self.order.iter().rev().collect();
+        while let Some(group) = queue.pop() {
+            let Some(claims) = claims.get_mut(group).filter(|claims| !claims.is_empty()) else {
+                continue;
             };
-            if let Some(parent) = named.filter(|parent| !waits.contains(parent)) {
-                dependents
-                    .entry(parent.clone())
-                    .or_default()
-                    .push(group.clone());
-                break Some(Edge {
-                    parent: Some(parent),
-                    at,
-                    by,
-                    kind: EdgeKind::Chosen,
-                });
-            }
-            settled.waiting.push(Waiting {
-                group: group.clone(),
-                by: by.clone(),
-                at,
-                why: Why::UnknownParent(key),
-            });
-            if let Some(parent) = published.get(&group) {
-                let parent = parent.clone();
-                break Some(Edge {
+            let edge = loop {
+                if !claims.exists() {
+                    break None;
+                }
+                let Choice { parent, at, by } = claims.parent(self.order);
+                let chosen = |parent| Edge {
                     parent,
                     at,
                     by,
-                    kind: EdgeKind::AsPublished,
+                    kind: EdgeKind::Chosen,
+                };
+                let (key, named) = match parent {
+                    ParentOf::Top => break Some(chosen(None)),
+                    ParentOf::Under(Target::ByName(parent)) => break Some(chosen(Some(parent))),
+                    ParentOf::Under(Target::ByKey(key, parent)) => (key, Some(parent)),
+                    ParentOf::Under(Target::Unnamed(key)) => (key, None),
+                };
+                if let Some(parent) = named.filter(|parent| !waits.of(*parent)) {
+                    dependents.slot(parent).push(group);
+                    break Some(chosen(Some(parent)));
+                }
+                self.settled.waiting.push(Waiting {
+                    group,
+                    by,
+                    at,
+                    why: Why::UnknownParent(key),
                 });
-            }
-            set_aside(claims, &by);
-        };
-        let edge = edge.or_else(|| {
-            let (at, source, key) = claims.waiting_person.clone()?;
-            let by = By::Persons(source, 1);
-            settled.waiting.push(Waiting {
-                group: group.clone(),
-                by: by.clone(),
-                at,
-                why: Why::UnknownParent(key),
-            });
-            let parent = published.get(&group)?.clone();
-            let kind = EdgeKind::AsPublished;
-            Some(Edge {
-                parent,
-                at,
-                by,
-                kind,
-            })
-        });
-        match edge {
-            Some(edge) => {
-                settled.edges.insert(group, edge);
-            }
-            None => {
-                settled.edges.remove(&group);
-                let held = claims.said.iter().any(|claim| claim.held);
-                if held && waits.insert(group.clone()) {
-                    queue.extend(dependents.remove(&group).unwrap_or_default());
+                if let Some(parent) = self.published.of(group) {
+                    break Some(Edge {
+                        kind: EdgeKind::AsPublished,
+                        ..chosen(parent)
+                    });
+                }
+                set_aside(claims, by);
+            };
+            let edge = edge.or_else(|| self.as_published_while_a_person_waits(group, claims));
+            match edge {
+                Some(edge) => self.settled.edges.set(group, edge),
+                None => {
+                    self.settled.edges.remove(group);
+                    let held = claims.said.iter().any(|claim| claim.held);
+                    if held && !std::mem::replace(waits.slot(group), true) {
+                        queue.append(dependents.slot(group));
+                    }
                 }
             }
         }
+        let order = self.order;
+        self.settled
+            .waiting
+            .sort_by_key(|waiting| (order.rank(waiting.group), waiting.at));
+        self.settled.waiting.dedup();
     }
-    settled
-        .waiting
-        .sort_by(|a, b| (&a.group, a.at).cmp(&(&b.group, b.at)));
-    settled.waiting.dedup();
+
+    fn as_published_while_a_person_waits(
+        &mut self,
+        group: GroupId,
+        claims: &Claims,
+    ) -> Option<Edge> {
+        let (at, source, key) = claims.waiting_person?;
+        let by = By::Persons(source, 1);
+        self.settled.waiting.push(Waiting {
+            group,
+            by,
+            at,
+            why: Why::UnknownParent(key),
+        });
+        Some(Edge {
+            parent: self.published.of(group)?,
+            at,
+            by,
+            kind: EdgeKind::AsPublished,
+        })
+    }
+
+    /// Adds every parent that a fresh edge names and that is not there: one that is gone where it last
+    /// was, one that nobody stated at the top. Those edges are fresh then, too.
+    fn close(&mut self, claims: &Dense<GroupId, Claims>, fresh: &mut Vec<GroupId>) {
+        let edges = &mut self.settled.edges;
+        let mut missing: Vec<GroupId> = fresh
+            .iter()
+            .filter_map(|group| edges.get(*group)?.parent)
+            .filter(|parent| !edges.contains(*parent))
+            .collect();
+        while let Some(group) = missing.pop() {
+            if edges.contains(group) {
+                continue;
+            }
+            let choice = claims.get(group).map(Claims::last_parent);
+            let (parent, at, by) = match choice {
+                Some(Choice { parent, at, by }) => {
+                    let parent = match parent {
+                        ParentOf::Under(target) => target.group(),
+                        ParentOf::Top => None,
+                    };
+                    (parent.filter(|parent| *parent != group), at, by)
+                }
+                None => (None, Stamp::default(), By::Nobody),
+            };
+            missing.extend(parent);
+            fresh.push(group);
+            let kind = EdgeKind::Kept;
+            edges.set(
+                group,
+                Edge {
+                    parent,
+                    at,
+                    by,
+                    kind,
+                },
+            );
+        }
+    }
+
+    /// The cycles above these, each from its lowest group up.
+    fn cycles(&self, fresh: &[GroupId], count: usize) -> Vec<Vec<GroupId>> {
+        let starts = fresh.iter().map(|group| group.index());
+        let parent = |at: usize| {
+            let edge = self.settled.edges.get(GroupId::new(at))?;
+            Some(edge.parent?.index())
+        };
+        let rank = |group: GroupId| self.order.rank(group);
+        let cycles = cycles_above(starts, count, parent).into_iter();
+        let mut cycles: Vec<Vec<GroupId>> = cycles
+            .map(|cycle| {
+                let mut cycle: Vec<GroupId> = cycle.into_iter().map(GroupId::new).collect();
+                let lowest = (0..).zip(&cycle).min_by_key(|(_, group)| rank(**group));
+                let lowest = lowest.map_or(0, |(at, _)| at);
+                cycle.rotate_left(lowest);
+                cycle
+            })
+            .collect();
+        cycles.sort_by_key(|cycle| cycle.first().map(|group| rank(*group)));
+        cycles
+    }
+
+    /// Takes one edge out of a cycle: of the statements that differ from what is published the newest.
+    /// Gives the group.
+    fn break_cycle(&mut self, cycle: &[GroupId]) -> Option<GroupId> {
+        let published = self.published;
+        let rank = |group: GroupId, edge: &Edge| {
+            let differs = published.of(group) != Some(edge.parent);
+            match edge.kind {
+                // What is gone has no say against the living.
+                EdgeKind::Kept => 3,
+                EdgeKind::Chosen if differs => 2,
+                EdgeKind::Chosen => 1,
+                EdgeKind::AsPublished | EdgeKind::AtTop => 0,
+            }
+        };
+        let edges = &mut self.settled.edges;
+        let (_, _, _, group) = cycle
+            .iter()
+            .filter_map(|group| {
+                let edge = edges.get(*group)?;
+                Some((rank(*group, edge), edge.at, self.order.rank(*group), *group))
+            })
+            .max()?;
+        let edge = edges.get_mut(group)?;
+        let was = *edge;
+        let parent = was.parent?;
+        let fallback = published
+            .of(group)
+            .filter(|fallback| was.kind == EdgeKind::Chosen && *fallback != was.parent);
+        (edge.parent, edge.kind) = match fallback {
+            Some(fallback) => (fallback, EdgeKind::AsPublished),
+            None => (None, EdgeKind::AtTop),
+        };
+        if was.kind == EdgeKind::Chosen {
+            let at = cycle.iter().position(|member| *member == group);
+            let mut cycle = cycle.to_vec();
+            cycle.rotate_left(at.unwrap_or_default());
+            self.settled.waiting.push(Waiting {
+                group,
+                by: was.by,
+                at: was.at,
+                why: Why::Cycle { parent, cycle },
+            });
+        }
+        Some(group)
+    }
+
+    /// Drops the parents that were only named by what is held now.
+    fn keep_needed(&mut self, living: Vec<GroupId>, count: usize) {
+        let mut needed: Dense<GroupId, bool> = Dense::with_capacity(count);
+        let mut queue = living;
+        while let Some(group) = queue.pop() {
+            if let Some(edge) = self.settled.edges.get(group)
+                && !std::mem::replace(needed.slot(group), true)
+            {
+                queue.extend(edge.parent);
+            }
+        }
+        for (group, edge) in self.settled.edges.0.iter_mut() {
+            if !needed.of(group) {
+                *edge = None;
+            }
+        }
+    }
 }
 
-fn set_aside(claims: &mut Claims, by: &By) {
+fn set_aside(claims: &mut Claims, by: By) {
     for claim in &mut claims.said {
-        if let By::Source(source, subject) = by
-            && claim.source == *source
-            && claim.subject == *subject
-        {
+        if by == By::Source(claim.source, claim.subject) {
             claim.held = true;
         }
     }
-}
-
-/// Adds every parent that a fresh edge names and that is not there: one that is gone where it last
-/// was, one that nobody stated at the top. Those edges are fresh then, too.
-fn close(
-    claims: &BTreeMap<Group, Claims>,
-    edges: &mut BTreeMap<Group, Edge>,
-    fresh: &mut Vec<Group>,
-) {
-    let mut missing: Vec<Group> = fresh
-        .iter()
-        .filter_map(|group| edges.get(group)?.parent.clone())
-        .collect();
-    while let Some(group) = missing.pop() {
-        if edges.contains_key(&group) {
-            continue;
-        }
-        let choice = claims.get(&group).map(Claims::last_parent);
-        let (parent, at, by) = match choice {
-            Some(Choice {
-                parent: ParentOf::Under(target),
-                at,
-                by,
-            }) => (
-                target.group().cloned().filter(|parent| *parent != group),
-                at,
-                by,
-            ),
-            Some(Choice {
-                parent: ParentOf::Top,
-                at,
-                by,
-            }) => (None, at, by),
-            None => (None, Stamp::default(), By::Nobody),
-        };
-        missing.extend(parent.clone());
-        fresh.push(group.clone());
-        edges.insert(
-            group,
-            Edge {
-                parent,
-                at,
-                by,
-                kind: EdgeKind::Kept,
-            },
-        );
-    }
-}
-
-/// Takes one edge out of a cycle: of the statements that differ from what is published the newest.
-/// Gives the group, and its statement where that waits now.
-fn break_cycle(
-    edges: &mut BTreeMap<Group, Edge>,
-    published: &BTreeMap<Group, Option<Group>>,
-    cycle: &[Group],
-) -> Option<(Group, Option<Waiting>)> {
-    let rank = |group: &Group, edge: &Edge| {
-        let differs = published.get(group) != Some(&edge.parent);
-        match edge.kind {
-            // What is gone has no say against the living.
-            EdgeKind::Kept => 3,
-            EdgeKind::Chosen if differs => 2,
-            EdgeKind::Chosen => 1,
-            EdgeKind::AsPublished | EdgeKind::AtTop => 0,
-        }
-    };
-    let (_, _, group) = cycle
-        .iter()
-        .filter_map(|group| {
-            edges
-                .get(group)
-                .map(|edge| (rank(group, edge), edge.at, group))
-        })
-        .max()?;
-    let edge = edges.get_mut(group)?;
-    let parent = edge.parent.clone()?;
-    let was_kind = edge.kind;
-    let fallback = published
-        .get(group)
-        .filter(|fallback| was_kind == EdgeKind::Chosen && **fallback != edge.parent);
-    (edge.parent, edge.kind) = match fallback {
-        Some(fallback) => (fallback.clone(), EdgeKind::AsPublished),
-        None => (None, EdgeKind::AtTop),
-    };
-    let waiting = (was_kind == EdgeKind::Chosen).then(|| Waiting {
-        group: group.clone(),
-        by: edge.by.clone(),
-        at: edge.at,
-        why: Why::Cycle {
-            parent,
-            cycle: from(group, cycle),
-        },
-    });
-    Some((group.clone(), waiting))
-}
-
-/// The cycle as it reads from this group upwards.
-fn from(group: &Group, cycle: &[Group]) -> Vec<Group> {
-    let (before, after): (Vec<&Group>, Vec<&Group>) = {
-        let at = cycle
-            .iter()
-            .position(|member| member == group)
-            .unwrap_or_default();
-        let (before, after) = cycle.split_at(at);
-        (before.iter().collect(), after.iter().collect())
-    };
-    after.into_iter().chain(before).cloned().collect()
-}
-
-/// Drops the parents that were only named by what is held now.
-fn keep_needed(edges: &mut BTreeMap<Group, Edge>, living: BTreeSet<Group>) {
-    let mut needed = BTreeSet::new();
-    let mut queue: Vec<Group> = living.into_iter().collect();
-    while let Some(group) = queue.pop() {
-        if let Some(edge) = edges.get(&group) {
-            queue.extend(
-                edge.parent
-                    .clone()
-                    .filter(|parent| !needed.contains(parent)),
-            );
-            needed.insert(group);
-        }
-    }
-    edges.retain(|group, _| needed.contains(group));
-}
-
-/// Every cycle in a graph where each group has at most one parent, each from its lowest group up.
-pub(super) fn cycles<'a>(parents: &BTreeMap<&'a Group, Option<&'a Group>>) -> Vec<Vec<&'a Group>> {
-    let parent = |group: &Group| parents.get(group).copied().flatten();
-    cycles_above(parents.keys().copied(), parent)
-}
-
-/// Of these cycles those that are reached upwards from the groups that `starts` gives.
-fn cycles_above<'a>(
-    starts: impl Iterator<Item = &'a Group>,
-    parent: impl Fn(&Group) -> Option<&'a Group>,
-) -> Vec<Vec<&'a Group>> {
-    let mut done: BTreeSet<&Group> = BTreeSet::new();
-    let mut found = Vec::new();
-    for start in starts {
-        let mut path: Vec<&Group> = Vec::new();
-        let mut on_path: BTreeMap<&Group, usize> = BTreeMap::new();
-        let mut at = Some(start);
-        while let Some(group) = at {
-            if done.contains(group) {
-                break;
-            }
-            if let Some(from) = on_path.get(group) {
-                let mut cycle = path.split_off(*from);
-                done.extend(cycle.iter().copied());
-                let lowest = cycle
-                    .iter()
-                    .enumerate()
-                    .min_by_key(|(_, g)| **g)
-                    .map_or(0, |(i, _)| i);
-                cycle.rotate_left(lowest);
-                found.push(cycle);
-                break;
-            }
-            on_path.insert(group, path.len());
-            path.push(group);
-            at = parent(group);
-        }
-        done.extend(path);
-    }
-    found.sort();
-    found
 }

@@ -5,7 +5,10 @@ use std::{borrow::Borrow, fmt, sync::Arc, time::Duration};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::name::{Group, GroupType, Key, Name, NameFault};
+use super::{
+    forest::cycles_above,
+    name::{Group, GroupType, Key, Name, NameFault},
+};
 use crate::timestamp::Timestamp;
 
 /// How far ahead of our clock a sender's time may lie before it counts as the time of receipt.
@@ -262,13 +265,19 @@ impl SeedRows {
             .collect();
         faults.dedup();
         if faults.is_empty() {
-            let parents = rows
-                .iter()
-                .map(|row| (&row.group, row.parent.as_ref()))
-                .collect();
-            faults = super::settle::cycles(&parents)
+            let find = |group: &Group| rows.binary_search_by(|row| row.group.cmp(group)).ok();
+            let above = |at: usize| find(rows.get(at)?.parent.as_ref()?);
+            let cycles = cycles_above(0..rows.len(), rows.len(), above);
+            faults = cycles
                 .into_iter()
-                .map(|cycle| RowsFault::Cycle(cycle.into_iter().cloned().collect()))
+                .map(|mut cycle| {
+                    // From its lowest group up.
+                    let lowest = (0..).zip(&cycle).min_by_key(|(_, at)| **at);
+                    let lowest = lowest.map_or(0, |(place, _)| place);
+                    cycle.rotate_left(lowest);
+                    let groups = cycle.iter().filter_map(|at| rows.get(*at));
+                    RowsFault::Cycle(groups.map(|row| row.group.clone()).collect())
+                })
                 .collect();
         }
         if faults.is_empty() {

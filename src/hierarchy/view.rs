@@ -3,14 +3,17 @@
 //! A name means the group that bore it at the statement's time. It is followed through the later
 //! renames, earliest first, or bound to the id that bore it, whatever the order of arrival.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use smallvec::SmallVec;
 
 use super::{
-    name::{Group, Key},
+    name::Group,
     records::{
-        LedgerScope, NamedSaying, PersonKey, PersonRecord, Placement, Ref, Said, SourceLedger,
-        Stamp,
+        Content as _, LedgerScope, NamedSaying, PersonKey, PersonRecord, Placement, Ref, Said,
+        SourceLedger, Stamp,
     },
+    table::{Dense, GroupId, KeyId, Names, Table},
 };
 use crate::timestamp::Timestamp;
 
@@ -23,7 +26,7 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    fn of(at: Stamp) -> Self {
+    const fn of(at: Stamp) -> Self {
         Self {
             carried: at,
             own: at,
@@ -32,7 +35,7 @@ impl Mark {
 }
 
 /// What is said of one group of the source, newest of each kind.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Record {
     pub(super) exists: Option<Mark>,
     pub(super) placed: Option<(Mark, Placement)>,
@@ -40,12 +43,13 @@ pub(super) struct Record {
 }
 
 impl Record {
-    fn say(&mut self, mark: Mark, saying: &NamedSaying) {
+    fn say(&mut self, mark: Mark, saying: NamedSaying, table: &Table) {
         if let Some(placement) = saying.placement() {
-            let newer = self
-                .placed
-                .as_ref()
-                .is_none_or(|(at, known)| (*at, known) < (mark, &placement));
+            let newer = self.placed.is_none_or(|(at, known)| {
+                at.cmp(&mark)
+                    .then_with(|| known.compare(&placement, table))
+                    .is_lt()
+            });
             if newer {
                 self.placed = Some((mark, placement));
             }
@@ -70,18 +74,18 @@ pub(super) enum Life {
 }
 
 /// Where a reference leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// The group of this name, referred to by name.
-    ByName(Group),
+    ByName(GroupId),
     /// The group that has this name now, referred to by key.
-    ByKey(Key, Group),
+    ByKey(KeyId, GroupId),
     /// A key that nobody has named yet.
-    Unnamed(Key),
+    Unnamed(KeyId),
 }
 
 impl Target {
-    pub(super) fn group(&self) -> Option<&Group> {
+    pub(super) const fn group(self) -> Option<GroupId> {
         match self {
             Self::ByName(group) | Self::ByKey(_, group) => Some(group),
             Self::Unnamed(_) => None,
@@ -89,55 +93,72 @@ impl Target {
     }
 }
 
+/// The names that an id bore, each with its time.
+type Bore = SmallVec<[(Stamp, GroupId); 1]>;
+
 /// A source's ledger, resolved.
 #[derive(Debug)]
 pub(super) struct View<'a> {
     pub(super) ledger: &'a SourceLedger,
     /// Of ids that share a name the lowest keeps it, the others get their key behind it.
     pub(super) numbered: bool,
-    pub(super) id_names: HashMap<&'a Key, Vec<(Stamp, Group)>>,
-    pub(super) bearers: HashMap<Group, BTreeSet<&'a Key>>,
-    pub(super) renames: HashMap<&'a Group, Vec<(Stamp, Group)>>,
-    pub(super) renamed_from: HashMap<Group, Vec<(Stamp, &'a Group)>>,
-    pub(super) renamed_ids: HashMap<(Group, Stamp), &'a Key>,
+    pub(super) id_names: Dense<KeyId, Bore>,
+    pub(super) bearers: Dense<GroupId, SmallVec<[KeyId; 2]>>,
+    pub(super) renames: HashMap<GroupId, Vec<(Stamp, GroupId)>>,
+    pub(super) renamed_from: HashMap<GroupId, Vec<(Stamp, GroupId)>>,
+    pub(super) renamed_ids: HashMap<(GroupId, Stamp), KeyId>,
     /// Of which groups all children were said, and when last.
     complete_children: HashMap<Ref, Timestamp>,
-    /// The groups under which others were ever placed.
-    parents: BTreeSet<Ref>,
     /// Where a rename by name leads in the end, and since when.
-    pub(super) carried: HashMap<(Group, Stamp), (Ref, Stamp)>,
-    records: BTreeMap<Ref, Record>,
-    shown: HashMap<&'a Key, Group>,
+    pub(super) carried: HashMap<(GroupId, Stamp), (Ref, Stamp)>,
+    records: Vec<(Ref, Record)>,
+    record_of_key: Dense<KeyId, Place>,
+    record_of_name: Dense<GroupId, Place>,
+    shown: Dense<KeyId, Option<GroupId>>,
     /// Names that several living ids bear, where they are told apart.
-    pub(super) shared_names: BTreeSet<Group>,
+    pub(super) shared_names: Vec<GroupId>,
     /// The ids that share a name, living or not, where they are told apart.
-    contested: BTreeSet<&'a Key>,
+    contested: HashSet<KeyId>,
 }
 
+/// Where a record stands, if there is one.
+type Place = Option<std::num::NonZeroU32>;
+
 impl<'a> View<'a> {
-    pub(super) fn new(ledger: &'a SourceLedger, numbered: bool) -> Self {
+    pub(super) fn new(ledger: &'a SourceLedger, numbered: bool, names: &mut Names<'_>) -> Self {
         let mut view = Self {
             ledger,
             numbered,
-            id_names: HashMap::new(),
-            bearers: HashMap::new(),
+            id_names: Dense::default(),
+            bearers: Dense::default(),
             renames: HashMap::new(),
             renamed_from: HashMap::new(),
             renamed_ids: HashMap::new(),
             complete_children: HashMap::new(),
-            parents: BTreeSet::new(),
             carried: HashMap::new(),
-            records: BTreeMap::new(),
-            shown: HashMap::new(),
-            shared_names: BTreeSet::new(),
-            contested: BTreeSet::new(),
+            records: Vec::with_capacity(ledger.ids.len() + ledger.names.len()),
+            record_of_key: Dense::default(),
+            record_of_name: Dense::default(),
+            shown: Dense::default(),
+            shared_names: Vec::new(),
+            contested: HashSet::new(),
         };
         view.learn_names();
-        view.learn_renames();
-        view.learn_complete_children();
-        view.fill_records();
-        view.name_ids();
+        view.learn_renames(names);
+        view.learn_complete_children(names);
+        view.fill_records(names);
+        view.name_ids(names);
         view
+    }
+
+    /// The names that an id bore.
+    pub(super) fn bore(&self, key: KeyId) -> &[(Stamp, GroupId)] {
+        self.id_names.get(key).map_or(&[], |bore| bore.as_slice())
+    }
+
+    /// The ids that ever bore a name.
+    pub(super) fn bearers(&self, name: GroupId) -> &[KeyId] {
+        self.bearers.get(name).map_or(&[], |keys| keys.as_slice())
     }
 
     /// Whether a person's newest record places them, and nothing has ended it.
@@ -149,34 +170,49 @@ impl<'a> View<'a> {
     }
 
     /// What a saying by name, of a time, is about.
-    pub(super) fn subject(&self, name: &Group, at: Stamp, saying: &NamedSaying) -> Ref {
-        self.subject_since(name, at, saying).0
+    pub(super) fn subject(
+        &self,
+        name: GroupId,
+        at: Stamp,
+        saying: NamedSaying,
+        names: &Names<'_>,
+    ) -> Ref {
+        self.subject_since(name, at, saying, names).0
     }
 
-    /// Whether groups were ever placed under the one that was referred to so, at a time.
-    pub(super) fn has_children(&self, parent: &Ref, at: Timestamp) -> bool {
-        self.parents
-            .contains(&self.resolve(parent, Stamp::behind(at)))
+    /// The groups under which others were ever placed.
+    pub(super) fn parents(&self, names: &Names<'_>) -> HashSet<Ref> {
+        let placed = self.records.iter().filter_map(|(_, record)| record.placed);
+        let parents = placed.filter_map(|(mark, placement)| match placement {
+            Placement::Under(parent) => Some(self.resolve(parent, mark.own, names)),
+            Placement::Top => None,
+        });
+        parents.collect()
     }
 
     /// Every group of which the source said something, with what it said.
-    pub(super) fn records(&self) -> impl Iterator<Item = (&Ref, &Record)> {
-        self.records.iter()
+    pub(super) fn records(&self) -> impl Iterator<Item = (Ref, &Record)> {
+        self.records.iter().map(|(group, record)| (*group, record))
     }
 
-    pub(super) fn record(&self, group: &Ref) -> Option<&Record> {
-        self.records.get(group)
+    pub(super) fn record(&self, group: Ref) -> Option<&Record> {
+        let place = match group {
+            Ref::Key(key) => self.record_of_key.of(key),
+            Ref::Name(name) => self.record_of_name.of(name),
+        }?;
+        let (_, record) = self.records.get(place.get() as usize - 1)?;
+        Some(record)
     }
 
     /// The persons that are there, each with the groups of their chain and since when.
-    pub(super) fn persons(&self) -> impl Iterator<Item = (&'a PersonKey, Stamp, &'a [Ref])> {
-        self.ledger.persons.iter().filter_map(|(key, record)| {
+    pub(super) fn persons(&self) -> impl Iterator<Item = (Stamp, &'a [Ref])> {
+        self.ledger.persons.values().filter_map(|record| {
             let placed = self.present_groups(record)?;
-            Some((key, placed.at, placed.what.as_slice()))
+            Some((placed.at, &*placed.what))
         })
     }
 
-    fn present_groups<'r>(&self, record: &'r PersonRecord) -> Option<&'r Said<Vec<Ref>>> {
+    fn present_groups<'r>(&self, record: &'r PersonRecord) -> Option<&'r Said<Box<[Ref]>>> {
         let complete = self
             .ledger
             .snapshots
@@ -189,61 +225,53 @@ impl<'a> View<'a> {
     }
 
     /// What a reference, made at a time, means now: a key stays, a name is followed.
-    pub(super) fn resolve(&self, group: &Ref, at: Stamp) -> Ref {
+    pub(super) fn resolve(&self, group: Ref, at: Stamp, names: &Names<'_>) -> Ref {
         match group {
-            Ref::Key(_) => group.clone(),
-            Ref::Name(name) => self.follow(name, at).0,
+            Ref::Key(_) => group,
+            Ref::Name(name) => self.follow(name, at, names).0,
         }
     }
 
     /// Where a reference, made at a time, leads now.
-    pub(super) fn target(&self, group: &Ref, at: Stamp) -> Target {
-        match self.resolve(group, at) {
+    pub(super) fn target(&self, group: Ref, at: Stamp, names: &Names<'_>) -> Target {
+        match self.resolve(group, at, names) {
             Ref::Name(name) => Target::ByName(name),
-            Ref::Key(key) => match (self.shown(&key), group) {
-                (Some(shown), Ref::Key(_)) => Target::ByKey(key, shown.clone()),
-                (Some(shown), Ref::Name(_)) => Target::ByName(shown.clone()),
+            Ref::Key(key) => match (self.shown(key), group) {
+                (Some(shown), Ref::Key(_)) => Target::ByKey(key, shown),
+                (Some(shown), Ref::Name(_)) => Target::ByName(shown),
                 (None, _) => Target::Unnamed(key),
             },
         }
     }
 
     /// Whether what an id is shown as depends on other ids.
-    pub(super) fn is_contested(&self, key: &Key) -> bool {
-        self.contested.contains(key)
+    pub(super) fn is_contested(&self, key: KeyId) -> bool {
+        self.contested.contains(&key)
     }
 
     /// The group that stands for the source itself.
-    pub(super) fn base(&self) -> Option<&Group> {
-        self.ledger
-            .base
-            .as_ref()
-            .and_then(|(_, key)| self.shown(key))
+    pub(super) fn base(&self) -> Option<GroupId> {
+        self.ledger.base.and_then(|(_, key)| self.shown(key))
     }
 
     /// What a resolved group is called in the hierarchy.
-    pub(super) fn name_of(&self, group: &Ref) -> Option<Group> {
+    pub(super) fn name_of(&self, group: Ref) -> Option<GroupId> {
         match group {
-            Ref::Name(name) => Some(name.clone()),
-            Ref::Key(key) => self.shown(key).cloned(),
+            Ref::Name(name) => Some(name),
+            Ref::Key(key) => self.shown(key),
         }
     }
 
     /// Whether the claim of a record lives; `None` where there never was one.
-    pub(super) fn life(&self, record: &Record) -> Option<Life> {
+    pub(super) fn life(&self, record: &Record, names: &Names<'_>) -> Option<Life> {
         let Record {
             exists,
             placed,
             gone,
-        } = record;
-        let withdrawn = placed
-            .as_ref()
-            .and_then(|(mark, placement)| self.withdrawn(*mark, placement));
-        let placed_at = placed
-            .as_ref()
-            .filter(|_| withdrawn.is_none())
-            .map(|(mark, _)| *mark);
-        let Some(lives) = (*exists).max(placed_at) else {
+        } = *record;
+        let withdrawn = placed.and_then(|(mark, placement)| self.withdrawn(mark, placement, names));
+        let placed_at = placed.filter(|_| withdrawn.is_none()).map(|(mark, _)| mark);
+        let Some(lives) = exists.max(placed_at) else {
             // Never said to exist, or only as a member of what has since said all its members.
             return gone
                 .map(|gone| gone.own.time)
@@ -256,115 +284,143 @@ impl<'a> View<'a> {
         Some(gone.max(left_out).map_or(Life::Lives(lives), Life::Ended))
     }
 
-    /// The record's placement, where nothing has ended it.
-    pub(super) fn placement<'r>(&self, record: &'r Record) -> Option<(Mark, &'r Placement)> {
-        let (mark, placement) = record.placed.as_ref()?;
+    /// Whether nothing has ended the record's placement.
+    pub(super) fn is_placed(&self, record: &Record, names: &Names<'_>) -> bool {
+        let Some((mark, placement)) = record.placed else {
+            return false;
+        };
         let complete = self.ledger.groups_complete_at();
-        let ended = record.gone.is_some_and(|gone| gone > *mark)
+        let ended = record.gone.is_some_and(|gone| gone > mark)
             || complete.is_some_and(|complete| mark.carried.time < complete)
-            || self.withdrawn(*mark, placement).is_some();
-        (!ended).then_some((*mark, placement))
+            || self.withdrawn(mark, placement, names).is_some();
+        !ended
     }
 
-    pub(super) fn shown(&self, key: &Key) -> Option<&Group> {
-        self.shown.get(key)
+    pub(super) fn shown(&self, key: KeyId) -> Option<GroupId> {
+        self.shown.of(key)
     }
 
-    fn learn_complete_children(&mut self) {
+    fn learn_complete_children(&mut self, names: &Names<'_>) {
         for (scope, (time, _)) in &self.ledger.snapshots {
             if let LedgerScope::ChildrenOf(parent) = scope {
-                let parent = self.resolve(parent, Stamp::behind(*time));
+                let parent = self.resolve(*parent, Stamp::behind(*time), names);
                 let known = self.complete_children.entry(parent).or_insert(*time);
                 *known = (*known).max(*time);
             }
         }
     }
 
-    fn fill_records(&mut self) {
-        let mut records: BTreeMap<Ref, Record> = BTreeMap::new();
+    fn fill_records(&mut self, names: &Names<'_>) {
         for (key, said) in &self.ledger.ids {
-            let record = records.entry(Ref::Key(key.clone())).or_default();
-            record.exists = said.exists.as_ref().map(|said| Mark::of(said.at));
-            record.gone = said.gone.as_ref().map(|said| Mark::of(said.at));
-            record.placed = said
-                .placed
-                .as_ref()
-                .map(|said| (Mark::of(said.at), said.what.clone()));
+            *self.record_mut(Ref::Key(*key)) = Record {
+                exists: said.exists.map(|said| Mark::of(said.at)),
+                gone: said.gone.map(|said| Mark::of(said.at)),
+                placed: said.placed.map(|said| (Mark::of(said.at), said.what)),
+            };
         }
-        for (group, said) in &self.ledger.names {
-            for (at, saying) in said.said.keys() {
-                let (target, carried) = self.subject_since(group, *at, saying);
-                records
-                    .entry(target)
-                    .or_default()
-                    .say(Mark { carried, own: *at }, saying);
+        for (group, record) in &self.ledger.names {
+            for said in &record.said {
+                let (target, carried) = self.subject_since(*group, said.at, said.what, names);
+                let own = said.at;
+                let mark = Mark { carried, own };
+                self.record_mut(target).say(mark, said.what, names.table());
             }
         }
-        let parents = records.values().filter_map(|record| match &record.placed {
-            Some((mark, Placement::Under(parent))) => Some(self.resolve(parent, mark.own)),
-            Some((_, Placement::Top)) | None => None,
-        });
-        self.parents = parents.collect();
-        self.records = records;
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the place is the last one's, or was noted when there was one"
+    )]
+    fn record_mut(&mut self, group: Ref) -> &mut Record {
+        let place = match group {
+            Ref::Key(key) => self.record_of_key.slot(key),
+            Ref::Name(name) => self.record_of_name.slot(name),
+        };
+        let at = match place {
+            Some(place) => place.get() as usize - 1,
+            None => {
+                self.records.push((group, Record::default()));
+                *place = u32::try_from(self.records.len())
+                    .ok()
+                    .and_then(std::num::NonZeroU32::new);
+                self.records.len() - 1
+            }
+        };
+        &mut self.records[at].1
     }
 
     /// What a saying by name is about, and since when it is carried there.
-    fn subject_since(&self, name: &Group, at: Stamp, saying: &NamedSaying) -> (Ref, Stamp) {
+    fn subject_since(
+        &self,
+        name: GroupId,
+        at: Stamp,
+        saying: NamedSaying,
+        names: &Names<'_>,
+    ) -> (Ref, Stamp) {
         match saying {
             NamedSaying::Renamed(to) => match self.bearer_renamed(name, at) {
-                Some(key) => (Ref::Key(key.clone()), at),
-                None => self.follow(&Group::new(to.clone(), name.group_type.clone()), at),
+                Some(key) => (Ref::Key(key), at),
+                None => self.follow(to, at, names),
             },
             NamedSaying::Exists(_) | NamedSaying::Member(_) | NamedSaying::Gone => {
-                self.follow(name, at)
+                self.follow(name, at, names)
             }
         }
     }
 
-    fn name_ids(&mut self) {
-        let mut shown: HashMap<&'a Key, Group> = HashMap::new();
-        let mut by_name: BTreeMap<&Group, Vec<&'a Key>> = BTreeMap::new();
-        for (key, names) in &self.id_names {
-            if let Some((_, name)) = names.last() {
-                by_name.entry(name).or_default().push(key);
+    fn name_ids(&mut self, names: &mut Names<'_>) {
+        if !self.numbered {
+            for (key, bore) in self.id_names.iter() {
+                if let Some((_, name)) = bore.last() {
+                    *self.shown.slot(key) = Some(*name);
+                }
+            }
+            return;
+        }
+        let mut by_name: BTreeMap<GroupId, Vec<KeyId>> = BTreeMap::new();
+        for (key, bore) in self.id_names.iter() {
+            if let Some((_, name)) = bore.last() {
+                by_name.entry(*name).or_default().push(key);
             }
         }
-        let mut shared = BTreeSet::new();
-        let mut contested = BTreeSet::new();
         for (name, mut keys) in by_name {
-            if self.numbered {
-                let lives = |key: &Key| {
-                    let record = self.records.get(&Ref::Key(key.clone()));
-                    matches!(
-                        record.and_then(|record| self.life(record)),
-                        Some(Life::Lives(_))
-                    )
-                };
-                keys.sort_by_cached_key(|key| (!lives(key), key.rank()));
-                if keys.iter().filter(|key| lives(key)).count() > 1 {
-                    shared.insert(name.clone());
-                }
-                if keys.len() > 1 {
-                    contested.extend(keys.iter().copied());
-                }
-                for key in keys.split_off(1) {
-                    let numbered = Group::new(name.name.numbered(key), name.group_type.clone());
-                    shown.insert(key, numbered);
-                }
+            let lives = |key: KeyId| {
+                let record = self.record(Ref::Key(key));
+                let life = record.and_then(|record| self.life(record, names));
+                matches!(life, Some(Life::Lives(_)))
+            };
+            let table = names.table();
+            let living = keys.iter().filter(|key| lives(**key)).count();
+            keys.sort_by_cached_key(|key| (!lives(*key), table.key(*key).rank()));
+            if living > 1 {
+                self.shared_names.push(name);
             }
-            shown.extend(keys.into_iter().map(|key| (key, name.clone())));
+            if keys.len() > 1 {
+                self.contested.extend(&keys);
+            }
+            for key in keys.iter().skip(1) {
+                let bare = names.group(name);
+                let numbered = bare.name.numbered(table.key(*key));
+                let numbered = Group::new(numbered, bare.group_type.clone());
+                *self.shown.slot(*key) = Some(names.id(&numbered));
+            }
+            if let Some(first) = keys.first() {
+                *self.shown.slot(*first) = Some(name);
+            }
         }
-        self.shown = shown;
-        self.shared_names = shared;
-        self.contested = contested;
+        self.shared_names.sort_by(|a, b| names.cmp(*a, *b));
     }
 
     /// When the parent of a placement said all its children, if that was after the placement.
-    fn withdrawn(&self, mark: Mark, placement: &Placement) -> Option<Timestamp> {
+    fn withdrawn(&self, mark: Mark, placement: Placement, names: &Names<'_>) -> Option<Timestamp> {
+        if self.complete_children.is_empty() {
+            return None;
+        }
         match placement {
             Placement::Top => None,
             Placement::Under(parent) => {
-                let parent = self.resolve(parent, mark.own);
+                let parent = self.resolve(parent, mark.own, names);
                 let complete = self.complete_children.get(&parent)?;
                 (mark.carried.time < *complete).then_some(*complete)
             }

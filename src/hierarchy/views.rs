@@ -1,15 +1,17 @@
 //! All configured sources' views together, and what names mean across them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     ledger::{Ledger, Seed},
     name::Group,
+    plain::PlainRef,
     project::Rules,
     records::{Ref, Stamp},
     statement::SourceName,
+    table::{Dense, GroupId, Names},
     view::View,
 };
 use crate::timestamp::Timestamp;
@@ -19,41 +21,72 @@ use crate::timestamp::Timestamp;
 #[serde(rename_all = "camelCase")]
 pub(super) enum Anchor {
     /// As a source's key or name meant it at a time.
-    Said(SourceName, Ref, Stamp),
+    Said(SourceName, PlainRef, Stamp),
     /// As the seed's names meant it at the seed's time.
     Seeded(Stamp),
 }
 
+/// A configured source's place among them all, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SourceId(u32);
+
 /// The configured sources' views, and the seed.
 #[derive(Debug)]
 pub(super) struct Views<'a> {
-    by_source: BTreeMap<&'a SourceName, View<'a>>,
+    by_source: Vec<(&'a SourceName, View<'a>)>,
     seed: Option<&'a Seed>,
-    seeded: &'a BTreeMap<Group, BTreeSet<Timestamp>>,
+    seeded: &'a BTreeMap<GroupId, BTreeSet<Timestamp>>,
+    /// Whether names may lead to others: else nothing needs to be followed.
+    has_other_names: bool,
 }
 
 impl<'a> Views<'a> {
-    pub(super) fn new(ledger: &'a Ledger, rules: &Rules) -> Self {
+    /// The views of the sources that are configured.
+    pub(super) fn new(ledger: &'a Ledger, rules: &Rules, names: &mut Names<'_>) -> Self {
+        Self::of_sources(ledger, |name| rules.priority(name).is_some(), names)
+    }
+
+    /// The views of all sources.
+    pub(super) fn all(ledger: &'a Ledger, names: &mut Names<'_>) -> Self {
+        Self::of_sources(ledger, |_| true, names)
+    }
+
+    fn of_sources(
+        ledger: &'a Ledger,
+        counts: impl Fn(&SourceName) -> bool,
+        names: &mut Names<'_>,
+    ) -> Self {
         let capillary = SourceName::capillary();
-        let by_source = ledger
+        let by_source: Vec<(&SourceName, View<'_>)> = ledger
             .sources
             .iter()
-            .filter(|(name, _)| rules.priority(name).is_some())
-            .map(|(name, source)| (name, View::new(source, *name == capillary)))
+            .filter(|(name, _)| counts(name))
+            .map(|(name, source)| (name, View::new(source, *name == capillary, names)))
             .collect();
+        let has_other_names = by_source
+            .iter()
+            .any(|(_, view)| !view.ledger.ids.is_empty() || !view.renames.is_empty());
         Self {
             by_source,
             seed: ledger.seed.as_ref(),
             seeded: &ledger.seeded,
+            has_other_names,
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a SourceName, &View<'a>)> {
-        self.by_source.iter().map(|(name, view)| (*name, view))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SourceId, &'a SourceName, &View<'a>)> {
+        let numbered = self.by_source.iter().zip(0..);
+        numbered.map(|((name, view), number)| (SourceId(number), *name, view))
     }
 
     pub(super) fn of(&self, source: &SourceName) -> Option<&View<'a>> {
-        self.by_source.get(source)
+        let found = self.by_source.iter().find(|(name, _)| *name == source);
+        found.map(|(_, view)| view)
+    }
+
+    /// A source's name, by its place.
+    pub(super) fn name(&self, source: SourceId) -> Option<&'a SourceName> {
+        self.by_source.get(source.0 as usize).map(|(name, _)| *name)
     }
 
     pub(super) fn seed(&self) -> Option<&'a Seed> {
@@ -62,81 +95,100 @@ impl<'a> Views<'a> {
 
     /// The groups that any seed ever held, by present names, and when one last did: what is not
     /// newer does not count of them.
-    pub(super) fn seeded(&self) -> BTreeMap<Group, Timestamp> {
-        let mut seeded: BTreeMap<Group, Timestamp> = BTreeMap::new();
-        for (name, time) in self
-            .seeded
-            .iter()
-            .flat_map(|(n, times)| times.iter().map(move |t| (n, t)))
-        {
-            let present = self.follow_seeded(
-                name,
-                Stamp {
-                    time: *time,
-                    place: 0,
-                },
-            );
-            let known = seeded.entry(present).or_insert(*time);
-            *known = (*known).max(*time);
+    pub(super) fn seeded(&self, names: &Names<'_>) -> Dense<GroupId, Option<Timestamp>> {
+        let mut seeded: Dense<GroupId, Option<Timestamp>> = Dense::default();
+        for (name, times) in self.seeded {
+            for time in times {
+                let present = self.follow_seeded(*name, Stamp::first(*time), names);
+                let known = seeded.slot(present);
+                *known = (*known).max(Some(*time));
+            }
         }
         seeded
     }
 
     /// What the group is called now that had this name when it was anchored.
-    pub(super) fn present_name(&self, name: &Group, anchor: &Anchor) -> Group {
-        match anchor {
-            Anchor::Seeded(at) => self.follow_seeded(name, *at),
-            Anchor::Said(source, group, at) => self
-                .of(source)
-                .and_then(|view| view.name_of(&view.resolve(group, *at)))
-                .unwrap_or_else(|| name.clone()),
-        }
+    pub(super) fn present_name(
+        &self,
+        (name, id): (&Group, GroupId),
+        anchor: &Anchor,
+        names: &mut Names<'_>,
+    ) -> GroupId {
+        let present = match anchor {
+            Anchor::Seeded(at) => Some(self.follow_seeded(id, *at, names)),
+            Anchor::Said(source, PlainRef::Key(key), _) => names
+                .table()
+                .find_key(key)
+                .and_then(|key| self.of(source)?.shown(key)),
+            Anchor::Said(source, PlainRef::Name(said), at) => self.of(source).and_then(|view| {
+                // As a rule it is found by its own name.
+                let said = match said == name {
+                    true => id,
+                    false => names.id(said),
+                };
+                view.name_of(view.resolve(Ref::Name(said), *at, names))
+            }),
+        };
+        present.unwrap_or(id)
     }
 
     /// The names by which these groups were first known, where those are others: they stay,
     /// whatever the groups are renamed to.
     pub(super) fn origins<'g>(
         &self,
-        groups: impl Iterator<Item = (&'g Group, &'g Anchor)>,
+        groups: impl Iterator<Item = (GroupId, &'g Anchor)>,
+        names: &Names<'_>,
     ) -> BTreeMap<Group, Group> {
-        let seeded = self.seed.iter().flat_map(|seed| {
-            let at = Stamp {
-                time: seed.time,
-                place: 0,
-            };
-            seed.rows
-                .keys()
-                .map(move |name| (self.follow_seeded(name, at), name))
-        });
-        let seeded: BTreeMap<Group, &Group> =
-            seeded.filter(|(present, name)| present != *name).collect();
+        // Of several that bear one name by now the last by its first name.
+        let mut seeded: Option<HashMap<GroupId, GroupId>> = None;
+        let mut origin = |group: GroupId, anchor: &Anchor| match anchor {
+            Anchor::Said(source, PlainRef::Key(key), _) => {
+                let key = names.table().find_key(key)?;
+                self.of(source)?.first_name(Ref::Key(key))
+            }
+            Anchor::Said(source, PlainRef::Name(name), _) => {
+                let view = self.of(source)?;
+                view.first_name(Ref::Name(names.find(name)?))
+            }
+            Anchor::Seeded(_) => {
+                let seeded = seeded.get_or_insert_with(|| self.seeded_before(names));
+                seeded.get(&group).copied()
+            }
+        };
         groups
             .filter_map(|(group, anchor)| {
-                let origin = match anchor {
-                    Anchor::Said(source, group, _) => self.of(source)?.first_name(group)?,
-                    Anchor::Seeded(_) => (*seeded.get(group)?).clone(),
-                };
-                (origin != *group).then(|| (group.clone(), origin))
+                let origin = origin(group, anchor)?;
+                let text = |id| names.group(id).clone();
+                (origin != group).then(|| (text(group), text(origin)))
             })
             .collect()
     }
 
+    /// The names that the seed had for groups that bear others now.
+    fn seeded_before(&self, names: &Names<'_>) -> HashMap<GroupId, GroupId> {
+        let Some(seed) = self.seed else {
+            return HashMap::new();
+        };
+        let at = Stamp::first(seed.time);
+        let rows = seed.rows.iter();
+        rows.map(|(name, _)| (self.follow_seeded(*name, at, names), *name))
+            .filter(|(present, name)| present != name)
+            .collect()
+    }
+
     /// A seed stands for every source, so its names follow every source's renames.
-    pub(super) fn follow_seeded(&self, name: &Group, at: Stamp) -> Group {
-        let (mut name, mut at) = (name.clone(), at);
+    pub(super) fn follow_seeded(&self, name: GroupId, at: Stamp, names: &Names<'_>) -> GroupId {
+        let (mut name, mut at) = (name, at);
+        if !self.has_other_names {
+            return name;
+        }
         loop {
-            let numbered = self
-                .by_source
-                .values()
-                .find_map(|view| view.numbered_name(&name));
-            if let Some(shown) = numbered {
-                return shown.clone();
+            let views = || self.by_source.iter().map(|(_, view)| view);
+            if let Some(shown) = views().find_map(|view| view.numbered_name(name, names)) {
+                return shown;
             }
-            let next = self
-                .by_source
-                .values()
-                .filter_map(|view| view.next_name(&name, at))
-                .min();
+            let next = views().filter_map(|view| view.next_name(name, at, names));
+            let next = next.min_by(|(a, x), (b, y)| a.cmp(b).then_with(|| names.cmp(*x, *y)));
             let Some((later, to)) = next else { return name };
             (name, at) = (to, later);
         }

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use calven_bridge::store::{BoxFuture, Loaded, MemoryStore, StateStore, StoreError, Swap, Tag};
+use calven_bridge::{
+    state::State,
+    store::{BoxFuture, Loaded, MemoryStore, StateStore, StoreError, Swap, Tag},
+};
 use serde_json::{Value, json};
 use stand_ins::{
     fault::Fault,
@@ -132,7 +135,8 @@ async fn what_is_refused_is_answered_as_without_a_queue() {
 
 /// Everything that a state says but how often and when it was published, and what was.
 fn ledger(state: Option<Value>) -> Value {
-    state.unwrap()["ledger"].clone()
+    let state = State::decode(state.unwrap().to_string().as_bytes()).unwrap();
+    json!(state.ledger)
 }
 
 #[tokio::test]

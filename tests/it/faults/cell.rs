@@ -1,5 +1,6 @@
 //! One webhook that comes while one remote goes wrong in one way, and what comes after.
 
+use calven_bridge::state::State;
 use serde_json::{Value, json};
 use stand_ins::fault::Struck;
 use tokio::time::{Instant, timeout};
@@ -104,9 +105,10 @@ impl Cell {
 
     async fn kept(&self) -> Kept {
         let state = self.around.state().await;
+        let ledger = State::decode(state.to_string().as_bytes()).map(|state| json!(state.ledger));
         let holds = self.around.world.holds();
         Kept {
-            is_in_state: state["ledger"].to_string().contains("Fresh"),
+            is_in_state: ledger.is_ok_and(|ledger| ledger.to_string().contains("Fresh")),
             is_queued: !self.around.sqs.messages().is_empty(),
             is_due: !is_nothing(&state["due"]["by_source"]),
             is_owed: state["unsure"] == true,

@@ -1,0 +1,121 @@
+//! All sources together: who claims which group, and which parent each names for it.
+
+use super::{
+    claims::{Claims, ParentOf, SaidClaim},
+    ledger::Seed,
+    project::Rules,
+    records::{Content as _, Placement, Stamp},
+    table::{Dense, GroupId, KeyId, Names},
+    view::{Target, View},
+    views::{SourceId, Views},
+};
+use crate::timestamp::Timestamp;
+
+/// Gathers what every configured source claims, by the groups' present names. `seeded` says when a
+/// seed last held a group.
+pub(super) fn gather(
+    views: &Views<'_>,
+    rules: &Rules,
+    seeded: &Dense<GroupId, Option<Timestamp>>,
+    names: &Names<'_>,
+) -> Dense<GroupId, Claims> {
+    let mut all: Dense<GroupId, Claims> = Dense::with_capacity(names.count());
+    for (group, time) in seeded.iter() {
+        if time.is_some() {
+            all.slot(group).seeded = *time;
+        }
+    }
+    if let Some(seed) = views.seed() {
+        gather_seed(&mut all, views, seed, names);
+    }
+    let mut several: Vec<GroupId> = Vec::new();
+    for (source, name, view) in views.iter() {
+        let priority = rules.priority(name).unwrap_or_default();
+        for (subject, record) in view.records() {
+            let (Some(name), Some(life)) = (view.name_of(subject), view.life(record, names)) else {
+                continue;
+            };
+            let placed = record.placed.map(|(mark, placement)| {
+                let parent = match placement {
+                    Placement::Top => ParentOf::Top,
+                    Placement::Under(parent) => {
+                        ParentOf::Under(view.target(parent, mark.own, names))
+                    }
+                };
+                (mark, parent)
+            });
+            let claims = all.slot(name);
+            claims.add(SaidClaim {
+                source,
+                priority,
+                subject,
+                life,
+                placed,
+                is_placed: view.is_placed(record, names),
+                held: false,
+            });
+            if claims.said.len() == 2 {
+                several.push(name);
+            }
+        }
+        gather_persons(&mut all, (source, view), priority, names);
+    }
+    // Of what is said at once the order of the texts decides, not that of the numbers.
+    for group in several {
+        let claims = all.slot(group);
+        claims.said.sort_by(|a, b| {
+            let by_source = a.source.cmp(&b.source);
+            by_source.then_with(|| a.subject.compare(&b.subject, names.table()))
+        });
+    }
+    all
+}
+
+fn gather_persons(
+    all: &mut Dense<GroupId, Claims>,
+    (source, view): (SourceId, &View<'_>),
+    priority: i64,
+    names: &Names<'_>,
+) {
+    for (at, groups) in view.persons() {
+        let mut parent: Option<GroupId> = None;
+        let mut unnamed: Option<KeyId> = None;
+        for group in groups {
+            let group = match view.target(*group, at, names) {
+                Target::Unnamed(key) => {
+                    unnamed = unnamed.or(Some(key));
+                    continue;
+                }
+                Target::ByName(group) | Target::ByKey(_, group) => group,
+            };
+            let claims = all.slot(group);
+            match unnamed {
+                // What lies below a key that nobody has named waits for its name.
+                Some(key) => claims.add_waiting_person(source, at, key, names),
+                None => {
+                    let above = parent.filter(|parent| *parent != group);
+                    claims.add_person(source, priority, at, above);
+                }
+            }
+            parent = Some(group);
+        }
+    }
+}
+
+fn gather_seed(
+    all: &mut Dense<GroupId, Claims>,
+    views: &Views<'_>,
+    seed: &Seed,
+    names: &Names<'_>,
+) {
+    let at = Stamp::first(seed.time);
+    for (name, parent) in &seed.rows {
+        let present = views.follow_seeded(*name, at, names);
+        let parent = parent.map(|parent| views.follow_seeded(parent, at, names));
+        let claims = all.slot(present);
+        // Two seeded groups that bear one name by now: the row of that very name decides.
+        if claims.seed.is_none() || present == *name {
+            claims.seed = Some((at, parent));
+        }
+    }
+}
