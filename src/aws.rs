@@ -1,9 +1,11 @@
 //! What AWS's own variables say: where the services are, and who asks them.
 //!
 //! The store and the queue are reached by one reading of them, over the HTTP client that all share. `object_store` brings the
-//! credentials of all of Lambda's ways to give them, and the signature, so no second SDK is needed for either.
+//! credentials of all of Lambda's ways to give them, and the signature, so no second SDK is needed for either. Its client of
+//! S3's is not used, and so is no part of the function.
 //! It reads no profiles (`AWS_PROFILE`, `~/.aws`).
 
+mod signer;
 mod transport;
 
 use std::time::Duration;
@@ -13,21 +15,19 @@ use object_store::{
     aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider},
 };
 
-pub(crate) use self::transport::{TooLarge, Transport};
+pub(crate) use self::{
+    signer::{Signer, Unsigned},
+    transport::{Failure, Transport},
+};
 use crate::http::BaseUrl;
 
-/// AWS's variables that say where a service is and who asks, and what `object_store` calls them.
-///
-/// Not every `AWS_*` variable that `object_store` knows: some of its own would switch off what the
-/// state's swap stands on.
-const VARIABLES: [(&str, AmazonS3ConfigKey); 14] = [
+/// AWS's variables that say who asks, and what `object_store` calls them.
+const VARIABLES: [(&str, AmazonS3ConfigKey); 12] = [
     ("AWS_ACCESS_KEY_ID", AmazonS3ConfigKey::AccessKeyId),
     ("AWS_SECRET_ACCESS_KEY", AmazonS3ConfigKey::SecretAccessKey),
     ("AWS_SESSION_TOKEN", AmazonS3ConfigKey::Token),
     (REGION, AmazonS3ConfigKey::Region),
     (DEFAULT_REGION, AmazonS3ConfigKey::DefaultRegion),
-    (ENDPOINT, AmazonS3ConfigKey::Endpoint),
-    (S3_ENDPOINT, AmazonS3ConfigKey::S3Endpoint),
     ("AWS_ENDPOINT_URL_STS", AmazonS3ConfigKey::StsEndpoint),
     (
         "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -58,36 +58,9 @@ const CREDENTIALS_LIMIT_BYTES: usize = 64 * 1024;
 const REGION: &str = "AWS_REGION";
 const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
-const S3_ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
 
 /// Gives the values of environment variables.
 pub(crate) type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// A client of S3's to be finished, with credentials, region and endpoint, over `http`; no answer is taken that is larger
-/// than `answer_limit_bytes`.
-///
-/// # Errors
-/// Where an endpoint is neither https nor on a loopback host.
-pub(crate) fn s3(
-    http: &reqwest::Client,
-    answer_limit_bytes: usize,
-    aws: Variables<'_>,
-) -> Result<AmazonS3Builder, String> {
-    let mut builder = AmazonS3Builder::new();
-    for (name, key) in VARIABLES {
-        let Some(value) = set(name, aws) else {
-            continue;
-        };
-        if name == ENDPOINT || name == S3_ENDPOINT {
-            endpoint(name, aws)?;
-        }
-        builder = builder.with_config(key, value);
-    }
-    Ok(builder
-        .with_http_connector(Transport::new(http, answer_limit_bytes))
-        // The endpoint was checked above; the connector ignores this anyway.
-        .with_allow_http(true))
-}
 
 /// Whose name requests are signed in; nothing is fetched yet.
 ///
@@ -97,9 +70,16 @@ pub(crate) fn credentials(
     http: &reqwest::Client,
     aws: Variables<'_>,
 ) -> Result<AwsCredentialProvider, String> {
+    let mut builder = AmazonS3Builder::new();
+    for (name, key) in VARIABLES {
+        if let Some(value) = set(name, aws) {
+            builder = builder.with_config(key, value);
+        }
+    }
     // They are the same for every service; that there is such a bucket is not asked.
-    let client = s3(http, CREDENTIALS_LIMIT_BYTES, aws)?
+    let client = builder
         .with_bucket_name("credentials-only")
+        .with_http_connector(Transport::new(http, CREDENTIALS_LIMIT_BYTES))
         .with_retry(RetryConfig {
             max_retries: 2,
             retry_timeout: CREDENTIALS_RETRYING,

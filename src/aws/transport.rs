@@ -1,6 +1,6 @@
-//! The function's one HTTP client, as the two crates that speak AWS's protocols want it.
+//! The function's one HTTP client, with bounded answers, as the store and the two crates that speak AWS's protocols want it.
 //!
-//! Left to themselves each brings a stack of its own: connections, TLS, and root certificates to parse.
+//! Left to themselves each of the crates brings a stack of its own: connections, TLS, and root certificates to parse.
 
 use std::{error::Error, mem, pin::Pin};
 
@@ -40,9 +40,24 @@ pub(crate) struct TooLarge {
 }
 
 /// Why there is no answer.
-enum Failure {
+pub(crate) enum Failure {
+    /// What the network, or the other side, did.
     Network(reqwest::Error),
+    /// There is more of it than is taken.
     TooLarge(TooLarge),
+}
+
+impl Failure {
+    /// What failed, as far as it matters for trying again.
+    pub(crate) fn kind(&self) -> HttpErrorKind {
+        match self {
+            Self::TooLarge(_) => HttpErrorKind::Decode,
+            Self::Network(error) if error.is_timeout() => HttpErrorKind::Timeout,
+            Self::Network(error) if error.is_connect() => HttpErrorKind::Connect,
+            Self::Network(error) if error.is_request() => HttpErrorKind::Request,
+            Self::Network(_) => HttpErrorKind::Interrupted,
+        }
+    }
 }
 
 impl From<reqwest::Error> for Failure {
@@ -62,7 +77,10 @@ impl Transport {
     }
 
     /// An answer with all of its body, so that one that is cut off is one more failed attempt.
-    async fn exchange(&self, request: Request) -> Result<http::Response<Vec<u8>>, Failure> {
+    pub(crate) async fn exchange(
+        &self,
+        request: Request,
+    ) -> Result<http::Response<Vec<u8>>, Failure> {
         let mut response = self.http.execute(request).await?;
         let limit_bytes = self.answer_limit_bytes;
         let announced = response.content_length();
@@ -109,22 +127,13 @@ impl HttpService for Transport {
     }
 }
 
-/// What failed, as far as it matters for trying again. The URL says nothing that the store's own texts don't.
+/// The URL says nothing that the library's own texts don't.
 fn of_store(failure: Failure) -> HttpError {
-    let error = match failure {
-        Failure::Network(error) => error.without_url(),
-        Failure::TooLarge(error) => return HttpError::new(HttpErrorKind::Decode, error),
-    };
-    let kind = if error.is_timeout() {
-        HttpErrorKind::Timeout
-    } else if error.is_connect() {
-        HttpErrorKind::Connect
-    } else if error.is_request() {
-        HttpErrorKind::Request
-    } else {
-        HttpErrorKind::Interrupted
-    };
-    HttpError::new(kind, error)
+    let kind = failure.kind();
+    match failure {
+        Failure::Network(error) => HttpError::new(kind, error.without_url()),
+        Failure::TooLarge(error) => HttpError::new(kind, error),
+    }
 }
 
 impl SdkClient for Transport {

@@ -10,21 +10,16 @@
 use std::{fmt, time::Duration};
 
 use md5::{Digest as _, Md5};
-use object_store::{
-    aws::{AwsAuthorizer, AwsCredentialProvider},
-    client::{HttpRequest, HttpRequestBody},
-};
 use reqwest::{
     Method, Response, Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
 };
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use tokio::time::{Instant, timeout_at};
 
 use super::QueueUrl;
 use crate::{
-    aws,
+    aws::{self, Signer, Unsigned},
     http::{BodyFailure, Client, SendFailure, read_body},
     retry::{Attempts, RetryPolicy, retry_after},
     timestamp::Clock,
@@ -48,8 +43,7 @@ pub struct Queue {
     http: Client,
     url: QueueUrl,
     service: Url,
-    region: String,
-    credentials: AwsCredentialProvider,
+    signer: Signer,
     clock: Clock,
     policy: RetryPolicy,
 }
@@ -128,13 +122,12 @@ impl Queue {
             .ok_or_else(|| unusable("AWS_REGION is not set".to_owned()))?;
         let endpoint = aws::endpoint_of(ENDPOINT, variables).map_err(unusable)?;
         let service = endpoint.map_or_else(|| url.service(), |endpoint| endpoint.at("/"));
-        let credentials = aws::credentials(http.network(), variables).map_err(unusable)?;
+        let signer = Signer::new("sqs", region, http.network(), variables).map_err(unusable)?;
         Ok(Self {
             http: http.clone(),
             url: url.clone(),
             service,
-            region,
-            credentials,
+            signer,
             clock,
             policy: RetryPolicy::default(),
         })
@@ -212,21 +205,7 @@ impl Queue {
 
     /// The headers of a request with this body, its signature among them.
     async fn signed(&self, body: &[u8], until: Instant) -> Result<HeaderMap, QueueError> {
-        let credential = match timeout_at(until, self.credentials.get_credential()).await {
-            Ok(Ok(credential)) => credential,
-            // What the library says of it may quote an answer with credentials in it.
-            Ok(Err(_)) | Err(_) => {
-                return Err(self.unavailable("there are no credentials".to_owned()));
-            }
-        };
-        let mut request = HttpRequest::new(HttpRequestBody::empty());
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self
-            .service
-            .as_str()
-            .parse()
-            .map_err(|_| self.unusable("its address cannot be written as HTTP"))?;
-        let headers = request.headers_mut();
+        let mut headers = HeaderMap::new();
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/x-amz-json-1.0"),
@@ -235,10 +214,14 @@ impl Queue {
             "x-amz-target",
             HeaderValue::from_static("AmazonSQS.SendMessage"),
         );
-        AwsAuthorizer::new(&credential, "sqs", &self.region)
-            .try_authorize(&mut request, Some(&Sha256::digest(body)))
-            .map_err(|_| self.unusable("the request cannot be signed"))?;
-        Ok(std::mem::take(request.headers_mut()))
+        let signing = self.signer.sign(Method::POST, &self.service, headers, body);
+        let signed = timeout_at(until, signing).await;
+        signed
+            .unwrap_or(Err(Unsigned::NoCredentials))
+            .map_err(|unsigned| match unsigned {
+                Unsigned::NoCredentials => self.unavailable(unsigned.to_string()),
+                Unsigned::Unsignable => self.unusable(&unsigned.to_string()),
+            })
     }
 
     /// What an answer means that is no success.

@@ -1,35 +1,64 @@
 //! The state in an S3 object, swapped by S3's conditional writes.
 //!
-//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>: `If-None-Match: *`
-//! creates, `If-Match` with the `ETag` replaces, 412 is a lost race, 409 a race that S3 gave up.
+//! - <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>: `If-None-Match: *` creates, `If-Match`
+//!   with the `ETag` replaces, 412 is a lost race, 409 a race that S3 gave up.
+//! - <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>,
+//!   <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
 //!
-//! `object_store` repeats a PUT that was answered 5xx, or not at all since its connection broke. Where the first one had landed all the same, the
-//! repeated one is answered 412, and this module says [`Swap::Lost`]: its caller loads again, finds its
+//! Two requests to one object are not worth a ready client: each brings checksums, listings and uploads in parts with it, which
+//! every new instance would have to load.
+//!
+//! A PUT is repeated that was answered 5xx, or not at all since its connection broke. Where the first one had landed all the
+//! same, the repeated one is answered 412, and this module says [`Swap::Lost`]: its caller loads again, finds its
 //! own document and goes on from there. [`Swap::Won`] is said after a 2xx only.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+mod question;
 
-use object_store::{
-    BackoffConfig, GetOptions, ObjectStore, PutMode, PutOptions, RetryConfig, UpdateVersion,
-    aws::{AmazonS3, AmazonS3ConfigKey, S3ConditionalPut},
-    client::{HttpError, HttpErrorKind},
-    path::Path,
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
 };
 
-use crate::aws::{self, TooLarge};
+use bytes::Bytes;
+use object_store::client::HttpErrorKind;
+use reqwest::{
+    Request, Url,
+    header::{ETAG, LOCATION},
+};
+use tokio::time::Instant;
 
+use self::question::{Answer, Question};
 use super::{BoxFuture, Loaded, S3Location, Since, StateStore, StoreError, Swap, Tag};
+use crate::{
+    aws::{self, Failure, Signer, Transport, Unsigned},
+    http::BaseUrl,
+    retry::{Attempts, RetryPolicy},
+};
 
 /// No new attempt is begun later than this after the first, whatever the call's timeout.
 const LONGEST_RETRYING: Duration = Duration::from_secs(3);
 
+/// No request is repeated more often.
+const MOST_REPETITIONS: u32 = 4;
+
+/// Between two attempts; an attempt may take all of the call's time.
+const WAITS: RetryPolicy = RetryPolicy {
+    first: Duration::from_millis(100),
+    cap: Duration::from_secs(1),
+    attempt: Duration::MAX,
+};
+
 /// Far more than any state has, and what a process can take into its memory without an end to it.
 const LARGEST_BYTES: usize = 256 * 1024 * 1024;
 
+/// S3's variable for its endpoint.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
+
 /// One object, swapped by its `ETag`.
 pub struct S3Store {
-    s3: AmazonS3,
-    path: Path,
+    transport: Transport,
+    signer: Signer,
+    object: Url,
     home: String,
     timeout: Duration,
 }
@@ -51,58 +80,42 @@ impl S3Store {
             home: home.clone(),
             reason,
         };
-        let builder = aws::s3(http, LARGEST_BYTES, variables).map_err(unusable)?;
-        if builder
-            .get_config_value(&AmazonS3ConfigKey::Region)
-            .is_none()
-        {
-            return Err(unusable("AWS_REGION is not set".to_owned()));
-        }
-        let s3 = builder
-            .with_bucket_name(location.bucket())
-            .with_conditional_put(S3ConditionalPut::ETagMatch)
-            .with_retry(RetryConfig {
-                backoff: BackoffConfig {
-                    init_backoff: Duration::from_millis(50),
-                    max_backoff: Duration::from_secs(1),
-                    base: 2.0,
-                },
-                max_retries: 4,
-                retry_timeout: LONGEST_RETRYING.min(timeout / 2),
-            })
-            .build()
-            .map_err(|error| unusable(error.to_string()))?;
-        let path = Path::parse(location.key()).map_err(|error| unusable(error.to_string()))?;
+        let endpoint = aws::endpoint_of(ENDPOINT, variables).map_err(unusable)?;
+        let region =
+            aws::region(variables).ok_or_else(|| unusable("AWS_REGION is not set".to_owned()))?;
+        let service = match endpoint {
+            Some(endpoint) => endpoint,
+            None => BaseUrl::parse(&format!("https://s3.{region}.amazonaws.com"))
+                .map_err(|_| unusable("AWS_REGION is no region".to_owned()))?,
+        };
+        // The bucket stands in the path: before the host, a name with dots would fit no certificate of S3's.
+        let (bucket, key) = (location.bucket(), encoded(location.key()));
+        let object = service.at(&format!("/{bucket}/{key}"));
+        let signer = Signer::new("s3", region, http, variables).map_err(unusable)?;
         Ok(Self {
-            s3,
-            path,
+            transport: Transport::new(http, LARGEST_BYTES),
+            signer,
+            object,
             home,
             timeout,
         })
     }
 
     async fn get(&self, unless: Option<&Tag>) -> Result<Since, StoreError> {
-        let unless = unless.map(|Tag(etag)| etag.clone());
-        let options = GetOptions::new().with_if_none_match(unless);
-        let found = match self.s3.get_opts(&self.path, options).await {
-            Ok(found) => found,
-            Err(object_store::Error::NotModified { .. }) => return Ok(Since::Unchanged),
+        let answer = self.ask(Question::Read { unless }, Bytes::new()).await?;
+        match answer.status().as_u16() {
+            200..300 => match tag(&answer) {
+                Some(tag) => Ok(Since::Changed(Some(Loaded {
+                    bytes: answer.into_body(),
+                    tag,
+                }))),
+                None => Err(self.unusable("the object has no ETag, so it cannot be swapped")),
+            },
+            304 => Ok(Since::Unchanged),
             // S3 answers 404 for a missing bucket too; taking that for an empty state would be fatal.
-            Err(object_store::Error::NotFound { source, .. })
-                if error_code(&source.to_string()) != Some("NoSuchBucket") =>
-            {
-                return Ok(Since::Changed(None));
-            }
-            Err(error) => return Err(self.error(&error)),
-        };
-        let Some(etag) = found.meta.e_tag.clone() else {
-            return Err(self.unusable("the object has no ETag, so it cannot be swapped"));
-        };
-        let bytes = found.bytes().await.map_err(|error| self.error(&error))?;
-        Ok(Since::Changed(Some(Loaded {
-            bytes: bytes.into(),
-            tag: Tag(etag),
-        })))
+            404 if !misses_bucket(&answer) => Ok(Since::Changed(None)),
+            _ => Err(self.refused(&answer)),
+        }
     }
 
     async fn put(&self, bytes: Vec<u8>, expected: Option<Tag>) -> Result<Swap, StoreError> {
@@ -112,29 +125,54 @@ impl S3Store {
                 "the document has {size} bytes, and no more than {LARGEST_BYTES} are taken"
             )));
         }
-        let mode = match expected {
-            None => PutMode::Create,
-            Some(Tag(etag)) => PutMode::Update(UpdateVersion {
-                e_tag: Some(etag),
-                version: None,
-            }),
+        let question = match &expected {
+            None => Question::Create,
+            Some(tag) => Question::Replace(tag),
         };
-        let options = PutOptions::from(mode);
-        match self.s3.put_opts(&self.path, bytes.into(), options).await {
-            Ok(put) => match put.e_tag {
-                Some(etag) => Ok(Swap::Won(Tag(etag))),
-                None => Err(self.unusable("S3 gave no ETag for what it stored")),
+        let answer = self.ask(question, bytes.into()).await?;
+        match (answer.status().as_u16(), expected) {
+            (200..300, _) => match tag(&answer) {
+                Some(tag) => Ok(Swap::Won(tag)),
+                None => Err(self.unavailable("it says success, and gives no ETag".to_owned())),
             },
-            Err(object_store::Error::Precondition { source, .. })
-                if error_code(&source.to_string()) == Some("NoSuchBucket") =>
-            {
-                Err(self.unusable("NoSuchBucket"))
+            (409 | 412, _) => Ok(Swap::Lost),
+            // So S3 says that there is nothing to replace.
+            (404, Some(_)) if !misses_bucket(&answer) => Ok(Swap::Lost),
+            // What some who speak its protocol say for 412.
+            (304, None) => Ok(Swap::Lost),
+            _ => Err(self.refused(&answer)),
+        }
+    }
+
+    /// Asks as often as it takes; the last answer, whatever it says.
+    async fn ask(&self, question: Question<'_>, body: Bytes) -> Result<Answer, StoreError> {
+        let began = Instant::now();
+        let longest_retrying = LONGEST_RETRYING.min(self.timeout / 2);
+        let mut attempts = Attempts::new(WAITS, began + self.timeout);
+        let condition = question
+            .condition()
+            .ok_or_else(|| self.unusable("the tag cannot be written as HTTP"))?;
+        let headers = self
+            .signer
+            .sign(question.method(), &self.object, condition, &body)
+            .await
+            .map_err(|unsigned| match unsigned {
+                Unsigned::NoCredentials => self.unavailable(unsigned.to_string()),
+                Unsigned::Unsignable => self.unusable(&unsigned.to_string()),
+            })?;
+        let mut repetitions = 0;
+        loop {
+            let mut request = Request::new(question.method(), self.object.clone());
+            *request.headers_mut() = headers.clone();
+            *request.body_mut() = Some(body.clone().into());
+            let outcome = self.transport.exchange(request).await;
+            let is_final = !question.may_be_repeated(&outcome)
+                || repetitions == MOST_REPETITIONS
+                || began.elapsed() > longest_retrying;
+            if is_final || !attempts.another(None).await {
+                return outcome.map_err(|failure| self.failed(&failure));
             }
-            Err(
-                object_store::Error::Precondition { .. }
-                | object_store::Error::AlreadyExists { .. },
-            ) => Ok(Swap::Lost),
-            Err(error) => Err(self.error(&error)),
+            repetitions += 1;
         }
     }
 
@@ -142,14 +180,10 @@ impl S3Store {
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        tokio::time::timeout(self.timeout, call)
-            .await
-            .unwrap_or_else(|_| {
-                Err(StoreError::Unavailable {
-                    home: self.home.clone(),
-                    reason: format!("no answer within {:?}", self.timeout),
-                })
-            })
+        let call = tokio::time::timeout(self.timeout, call).await;
+        call.unwrap_or_else(|_| {
+            Err(self.unavailable(format!("no answer within {:?}", self.timeout)))
+        })
     }
 
     fn unusable(&self, reason: &str) -> StoreError {
@@ -159,70 +193,80 @@ impl S3Store {
         }
     }
 
-    /// Says status and S3's error code, or the transport's complaint; never a body or a header.
-    fn error(&self, error: &object_store::Error) -> StoreError {
-        let home = self.home.clone();
-        if let Some(too_large) = cause::<TooLarge>(error) {
-            return self.unusable(&too_large.to_string());
+    fn unavailable(&self, reason: String) -> StoreError {
+        StoreError::Unavailable {
+            home: self.home.clone(),
+            reason,
         }
-        if let Some(transport) = cause::<HttpError>(error) {
-            let reason = match transport.kind() {
-                HttpErrorKind::Interrupted => "the answer is cut off".to_owned(),
-                kind => format!("the connection failed ({kind:?})"),
-            };
-            return StoreError::Unavailable { home, reason };
+    }
+
+    /// Says what broke, without an address.
+    fn failed(&self, failure: &Failure) -> StoreError {
+        match (failure, failure.kind()) {
+            (Failure::TooLarge(error), _) => self.unusable(&error.to_string()),
+            (Failure::Network(_), HttpErrorKind::Interrupted) => {
+                self.unavailable("the answer is cut off".to_owned())
+            }
+            (Failure::Network(_), kind) => {
+                self.unavailable(format!("the connection failed ({kind:?})"))
+            }
         }
-        let text = error.to_string();
-        let (status, code) = (status(&text), error_code(&text).unwrap_or("no error code"));
+    }
+
+    /// Says status and S3's error code; never a body or a header.
+    fn refused(&self, answer: &Answer) -> StoreError {
+        let status = answer.status().as_u16();
+        let code = error_code(answer);
+        let reason = format!(
+            "answered {status} ({})",
+            code.as_deref().unwrap_or("no error code")
+        );
         match status {
-            Some(status @ (408 | 429 | 500..)) => StoreError::Unavailable {
-                home,
-                reason: format!("answered {status} ({code})"),
-            },
-            Some(403) => StoreError::Unusable {
-                home,
-                reason: format!(
-                    "answered 403 ({code}); a role without s3:ListBucket is answered so too, where there is no object yet"
-                ),
-            },
-            Some(status) => StoreError::Unusable {
-                home,
-                reason: format!("answered {status} ({code})"),
-            },
-            // No answer and no connection: the credentials could not be fetched, or the answer made no sense.
-            None => StoreError::Unavailable {
-                home,
-                reason: "no answer that makes sense; are there credentials?".to_owned(),
-            },
+            408 | 429 | 500.. => self.unavailable(reason),
+            // The bucket is elsewhere, and it is not said where.
+            300..=303 | 305..=399 if !answer.headers().contains_key(LOCATION) => {
+                self.unavailable(reason)
+            }
+            403 => self.unusable(&format!(
+                "{reason}; a role without s3:ListBucket is answered so too, where there is no object yet"
+            )),
+            _ => self.unusable(&reason),
         }
     }
 }
 
-/// The cause of this type, where there is one.
-fn cause<E: StdError + 'static>(error: &object_store::Error) -> Option<&E> {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
+/// A key as it stands in a URL, and below a signature: every byte encoded that is not unreserved, once.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
+fn encoded(key: &str) -> String {
+    let mut encoded = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing into memory does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
-        next = error.source();
     }
-    None
+    encoded
 }
 
-/// The HTTP status in an `object_store` error, which keeps it to itself but for its text.
-fn status(text: &str) -> Option<u16> {
-    let (_, rest) = text.split_once("status code: ")?;
-    rest.split(' ').next()?.trim_end_matches(':').parse().ok()
+fn tag(answer: &Answer) -> Option<Tag> {
+    let etag = answer.headers().get(ETAG)?.to_str().ok()?;
+    Some(Tag(etag.to_owned()))
+}
+
+fn misses_bucket(answer: &Answer) -> bool {
+    error_code(answer).as_deref() == Some("NoSuchBucket")
 }
 
 /// The code in an S3 error document.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
-fn error_code(text: &str) -> Option<&str> {
+fn error_code(answer: &Answer) -> Option<String> {
+    let text = String::from_utf8_lossy(answer.body());
     let (_, rest) = text.split_once("<Code>")?;
     let (code, _) = rest.split_once("</Code>")?;
     let plain = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric());
-    plain.then_some(code)
+    plain.then(|| code.to_owned())
 }
 
 impl fmt::Debug for S3Store {
@@ -252,5 +296,49 @@ impl StateStore for S3Store {
         expected: Option<Tag>,
     ) -> BoxFuture<'_, Result<Swap, StoreError>> {
         Box::pin(self.bounded(self.put(bytes, expected)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{http, store::StateUrl};
+
+    #[test]
+    fn the_bucket_stands_in_the_path_wherever_s3_is() {
+        let check = |variables: &[(&str, &str)], expected: &str| {
+            let Ok(StateUrl::S3(location)) = "s3://my.bucket/a b/ä+.json".parse() else {
+                panic!("an address in S3");
+            };
+            let variable = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let http = http::client().unwrap();
+            let store = S3Store::new(&location, &http, &variable, Duration::MAX).unwrap();
+            assert_eq!(store.object.as_str(), expected);
+        };
+        let region = ("AWS_REGION", "eu-central-1");
+        check(
+            &[region, ("AWS_DEFAULT_REGION", "us-east-1")],
+            "https://s3.eu-central-1.amazonaws.com/my.bucket/a%20b/%C3%A4%2B.json",
+        );
+        check(
+            &[("AWS_DEFAULT_REGION", "us-east-1")],
+            "https://s3.us-east-1.amazonaws.com/my.bucket/a%20b/%C3%A4%2B.json",
+        );
+        let everywhere = ("AWS_ENDPOINT_URL", "https://aws.example");
+        check(
+            &[region, everywhere],
+            "https://aws.example/my.bucket/a%20b/%C3%A4%2B.json",
+        );
+        check(
+            &[
+                region,
+                everywhere,
+                ("AWS_ENDPOINT_URL_S3", "http://localhost:9000/s3/"),
+            ],
+            "http://localhost:9000/s3/my.bucket/a%20b/%C3%A4%2B.json",
+        );
     }
 }

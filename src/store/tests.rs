@@ -68,8 +68,8 @@ fn s3_store(s3: &S3, bucket: &str, timeout: Duration) -> Arc<dyn StateStore> {
 
 fn aws_variable(name: &str, endpoint: &str) -> Option<String> {
     match name {
-        "AWS_ACCESS_KEY_ID" => Some("AKIAEXAMPLE".to_owned()),
-        "AWS_SECRET_ACCESS_KEY" => Some("example".to_owned()),
+        "AWS_ACCESS_KEY_ID" => Some(s3::ACCESS_KEY_ID.to_owned()),
+        "AWS_SECRET_ACCESS_KEY" => Some(s3::SECRET_ACCESS_KEY.to_owned()),
         "AWS_REGION" => Some("eu-central-1".to_owned()),
         "AWS_ENDPOINT_URL" => Some(endpoint.to_owned()),
         _ => None,
@@ -362,6 +362,43 @@ async fn s3_is_asked_for_exactly_the_conditional_writes_that_are_meant() {
 }
 
 #[tokio::test]
+async fn a_key_is_encoded_once_below_the_signature_too() {
+    let s3 = S3::start(BUCKET).await;
+    let endpoint = s3.url();
+    let token = "FwoGZXIvYXdzEA==";
+    let aws = |name: &str| match name {
+        "AWS_SESSION_TOKEN" => Some(token.to_owned()),
+        name => aws_variable(name, &endpoint),
+    };
+    for key in [
+        "a b/ä+日本.json",
+        "50%/%2e%2E/~(x)=*'&?#;:@$,!\\\"<>[]{}|^`",
+    ] {
+        let url = format!("s3://{BUCKET}/{key}").parse().unwrap();
+        let store = open(&url, &http::client().unwrap(), &aws, TIMEOUT).unwrap();
+        let tag = won(store.swap(b"one".to_vec(), None).await.unwrap());
+        assert_eq!(store.load_since(&tag).await.unwrap(), Since::Unchanged);
+        assert_eq!(s3.object(BUCKET, key).as_deref(), Some(&b"one"[..]));
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_who_the_key_says_is_refused() {
+    let s3 = S3::start(BUCKET).await;
+    let endpoint = s3.url();
+    let aws = |name: &str| match name {
+        "AWS_SECRET_ACCESS_KEY" => Some("another".to_owned()),
+        name => aws_variable(name, &endpoint),
+    };
+    let url = format!("s3://{BUCKET}/state.json").parse().unwrap();
+    let store = open(&url, &http::client().unwrap(), &aws, TIMEOUT).unwrap();
+    let error = store.load().await.unwrap_err();
+    assert!(!error.is_transient(), "{error}");
+    let told = "answered 403 (SignatureDoesNotMatch)";
+    assert!(error.to_string().contains(told), "{error}");
+}
+
+#[tokio::test]
 async fn s3_is_asked_for_a_version_that_differs_from_the_one_that_was_seen() {
     let s3 = S3::start(BUCKET).await;
     let store = s3_store(&s3, BUCKET, TIMEOUT);
@@ -430,6 +467,27 @@ async fn a_conflict_while_creating_is_a_lost_swap() {
     s3.fail_next([Fault::Status(409, "ConditionalRequestConflict")]);
     let store = s3_store(&s3, BUCKET, TIMEOUT);
     assert_eq!(store.swap(b"x".to_vec(), None).await.unwrap(), Swap::Lost);
+}
+
+#[tokio::test]
+async fn s3_is_not_asked_again_more_than_four_times() {
+    let s3 = S3::start(BUCKET).await;
+    let store = s3_store(&s3, BUCKET, TIMEOUT);
+    let tag = won(store.swap(b"one".to_vec(), None).await.unwrap());
+    s3.fail_next(vec![Fault::Status(409, "ConditionalRequestConflict"); 5]);
+    let swap = store.swap(b"two".to_vec(), Some(tag)).await.unwrap();
+    assert_eq!((swap, s3.seen().len()), (Swap::Lost, 1 + 5));
+}
+
+#[tokio::test]
+async fn a_redirect_that_leads_nowhere_is_a_passing_failure() {
+    let s3 = S3::start(BUCKET).await;
+    let store = s3_store(&s3, BUCKET, TIMEOUT);
+    s3.fail_next([Fault::Status(301, "PermanentRedirect")]);
+    let error = store.load().await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    let told = "answered 301 (PermanentRedirect)";
+    assert!(error.to_string().contains(told), "{error}");
 }
 
 #[tokio::test]
@@ -520,6 +578,27 @@ async fn nobody_listening_is_a_passing_failure_that_quotes_no_secret() {
         format!("{store:?}"),
         "S3Store(s3://bridge-state/state.json)"
     );
+}
+
+#[tokio::test]
+async fn credentials_that_cannot_be_fetched_are_a_passing_failure() {
+    let s3 = S3::start(BUCKET).await;
+    let endpoint = s3.url();
+    let folder = TempDir::new().unwrap();
+    let who_asks = folder.path().join("token");
+    std::fs::write(&who_asks, "who-asks").unwrap();
+    let aws = |name: &str| match name {
+        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => None,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI" => Some("http://127.0.0.1:9/".to_owned()),
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE" => Some(who_asks.display().to_string()),
+        name => aws_variable(name, &endpoint),
+    };
+    let url = format!("s3://{BUCKET}/state.json").parse().unwrap();
+    let store = open(&url, &http::client().unwrap(), &aws, TIMEOUT).unwrap();
+    let error = store.load().await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert!(error.to_string().contains("no credentials"), "{error}");
+    assert_eq!(s3.seen(), []);
 }
 
 #[test]

@@ -17,5 +17,6 @@ pub mod lambda_runtime;
 pub mod s3;
 pub mod secrets_manager;
 pub mod server;
+pub mod signature;
 pub mod sqs;
 pub mod traffic;

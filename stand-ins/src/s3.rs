@@ -24,8 +24,11 @@ use sha2::{Digest, Sha256};
 use crate::{
     fault::{self, Faults, Struck},
     server::{Connection, Server},
+    signature::Signed,
     traffic::Traffic,
 };
+
+pub use crate::signature::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 
 /// What goes wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -248,10 +251,11 @@ fn answer(
     headers: &HeaderMap,
     body: Bytes,
 ) -> Response {
-    let signed = text(headers, header::AUTHORIZATION)
-        .is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 Credential="));
-    if !signed || !headers.contains_key("x-amz-date") {
+    if !headers.contains_key(header::AUTHORIZATION) {
         return refuse(StatusCode::FORBIDDEN, "AccessDenied");
+    }
+    if !is_signed(bucket, &key, method, headers, &body) {
+        return refuse(StatusCode::FORBIDDEN, "SignatureDoesNotMatch");
     }
     let Some(objects) = inner.buckets.get_mut(bucket) else {
         return refuse(StatusCode::NOT_FOUND, "NoSuchBucket");
@@ -320,6 +324,42 @@ fn answer(
         )
             .into_response(),
     }
+}
+
+/// Whether the signature is that of this request, in our name, and all that matters is signed.
+///
+/// The path is that of the object, encoded anew and once, whatever was sent:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
+fn is_signed(bucket: &str, key: &str, method: &Method, headers: &HeaderMap, body: &[u8]) -> bool {
+    let must: &[&str] = match (
+        headers.contains_key(header::IF_MATCH),
+        headers.contains_key(header::IF_NONE_MATCH),
+    ) {
+        (false, false) => &["host", "x-amz-content-sha256", "x-amz-date"],
+        (true, _) => &["host", "if-match", "x-amz-content-sha256", "x-amz-date"],
+        (false, true) => &[
+            "host",
+            "if-none-match",
+            "x-amz-content-sha256",
+            "x-amz-date",
+        ],
+    };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+    let encoded = |b: u8| match plain(b) {
+        true => char::from(b).to_string(),
+        false => format!("%{b:02X}"),
+    };
+    let path: String = format!("/{bucket}/{key}").bytes().map(encoded).collect();
+    let signed = Signed {
+        service: "s3",
+        method,
+        path: &path,
+        headers,
+        body,
+        must,
+    };
+    let hash = headers.get("x-amz-content-sha256");
+    hash.is_some_and(|hash| *hash == hex::encode(Sha256::digest(body))) && signed.region().is_some()
 }
 
 /// As S3 says, an `ETag` may or may not be an MD5 of the content; here it is not.

@@ -2,8 +2,6 @@
 //!
 //! - `SendMessage` by the JSON protocol:
 //!   <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-//! - The signature, which is computed anew here:
-//!   <https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html>
 //! - The event source mapping: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
 use std::{
@@ -16,27 +14,22 @@ use axum::{
     Router,
     body::Bytes,
     extract::{ConnectInfo, DefaultBodyLimit, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
 };
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use md5::Md5;
+use md5::{Digest as _, Md5};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     fault::{Fault, Faults, Struck},
     server::{Connection, Server, locked},
+    signature::Signed,
     traffic::Traffic,
 };
 
-/// Whose requests are taken: `AWS_ACCESS_KEY_ID`.
-pub const ACCESS_KEY_ID: &str = "test-access-key";
-
-/// `AWS_SECRET_ACCESS_KEY`.
-pub const SECRET_ACCESS_KEY: &str = "test-secret-access-key";
+pub use crate::signature::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 
 /// Where the queue is.
 pub const REGION: &str = "us-east-1";
@@ -352,41 +345,15 @@ fn is_taken(c: char) -> bool {
 
 /// Whether the signature is that of this request, in our region and name, and all that matters is signed.
 fn is_signed(headers: &HeaderMap, body: &[u8]) -> bool {
-    let authorization = text(headers, header::AUTHORIZATION.as_str());
-    let date = text(headers, "x-amz-date");
-    let day = date.get(..8).unwrap_or_default();
-    let scope = format!("{day}/{REGION}/sqs/aws4_request");
-    let start = format!("AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/{scope}, SignedHeaders=");
-    let Some((signed, signature)) = authorization
-        .strip_prefix(&start)
-        .and_then(|rest| rest.split_once(", Signature="))
-    else {
-        return false;
+    let signed = Signed {
+        service: "sqs",
+        method: &Method::POST,
+        path: "/",
+        headers,
+        body,
+        must: &["content-type", "host", "x-amz-date", "x-amz-target"],
     };
-    let names: Vec<&str> = signed.split(';').collect();
-    let must = ["content-type", "host", "x-amz-date", "x-amz-target"];
-    if !must.iter().all(|name| names.contains(name)) {
-        return false;
-    }
-    let canonical: String = names
-        .iter()
-        .map(|name| format!("{name}:{}\n", text(headers, name)))
-        .collect();
-    let hash = hex::encode(Sha256::digest(body));
-    let request = format!("POST\n/\n\n{canonical}\n{signed}\n{hash}");
-    let request = hex::encode(Sha256::digest(request));
-    let to_sign = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{request}");
-    let key = format!("AWS4{SECRET_ACCESS_KEY}").into_bytes();
-    let key = [day, REGION, "sqs", "aws4_request"]
-        .iter()
-        .fold(key, |key, part| hmac(&key, part));
-    hex::encode(hmac(&key, &to_sign)) == signature
-}
-
-fn hmac(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length is one");
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
+    signed.region() == Some(REGION)
 }
 
 fn md5_of(text: &str) -> String {

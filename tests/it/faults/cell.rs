@@ -68,7 +68,7 @@ impl Cell {
             !is_acknowledged || kept != Kept::default(),
             "{what}: acknowledged and lost"
         );
-        // S3's and Secrets Manager's libraries know no `Retry-After`.
+        // Our client of S3's and Secrets Manager's know no `Retry-After`.
         if let (Wrong::Status(_, Some(_)), 1) = (wrong, times) {
             assert!(took < TIME / 2, "{what}: nobody waits for what is too late");
         }
