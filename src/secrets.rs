@@ -27,7 +27,7 @@ use crate::{store::BoxFuture, timestamp::Clock};
 use self::{cache::Cached, fetch::Stage};
 
 pub use self::{
-    manager::secrets_manager_client,
+    manager::{SecretsManagerClient, secrets_manager_client},
     source_secret::{SourceSecret, lacks_signing_secret},
 };
 
@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub enum SecretsHome {
     /// AWS Secrets Manager, best asked by a [`secrets_manager_client`].
-    SecretsManager(aws_sdk_secretsmanager::Client),
+    SecretsManager(SecretsManagerClient),
     /// A JSON file `{"secret id": {…}}`; `"secret id@AWSPREVIOUS"` holds a previous version, to try a
     /// rotation locally.
     File(PathBuf),
@@ -271,7 +271,9 @@ impl Secrets {
     /// The version at this stage; `None` where there is none.
     async fn fetch(&self, id: &str, stage: Stage) -> Result<Option<Secret>, SecretsError> {
         let fetched = match &self.home {
-            SecretsHome::SecretsManager(client) => fetch::from_manager(client, id, stage).await?,
+            SecretsHome::SecretsManager(client) => {
+                fetch::from_manager(client.client(), id, stage).await?
+            }
             SecretsHome::File(path) => fetch::from_file(path, id, stage).await?,
             SecretsHome::Elsewhere(Lookup(look_up)) => look_up(&fetch::key(id, stage)).await?,
         };

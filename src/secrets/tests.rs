@@ -56,7 +56,7 @@ fn moved_clock() -> (Clock, Arc<AtomicI64>) {
     (clock, seconds)
 }
 
-fn client(url: &str) -> aws_sdk_secretsmanager::Client {
+fn client(url: &str) -> SecretsManagerClient {
     let variables = secrets_manager::variables(url);
     secrets_manager_client(&http::client().unwrap(), &variables).unwrap()
 }

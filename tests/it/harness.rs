@@ -18,7 +18,7 @@ use calven_bridge::{
     invocation::{Failure, Function, Parts},
     queue::Queue,
     retry::RetryPolicy,
-    secrets::{SecretsHome, secrets_manager_client},
+    secrets::{SecretsHome, SecretsManagerClient, secrets_manager_client},
     store::{MemoryStore, StateStore},
     timestamp::{Clock, Timestamp},
 };
@@ -331,7 +331,7 @@ pub(crate) struct Setup {
     calven_key: Option<calven::Credentials>,
     sources: Option<String>,
     secrets: BTreeMap<String, Value>,
-    secrets_manager: Option<aws_sdk_secretsmanager::Client>,
+    secrets_manager: Option<SecretsManagerClient>,
     retry: Option<RetryPolicy>,
     http: Option<reqwest::Client>,
 }
@@ -375,7 +375,7 @@ impl Setup {
     }
 
     /// Secrets Manager is asked by this client.
-    pub(crate) fn asking_by(mut self, client: aws_sdk_secretsmanager::Client) -> Self {
+    pub(crate) fn asking_by(mut self, client: SecretsManagerClient) -> Self {
         self.secrets_manager = Some(client);
         self
     }
@@ -496,7 +496,7 @@ pub(crate) struct World {
     time_left: Duration,
     invocations: AtomicU64,
     secrets: Mutex<BTreeMap<String, Value>>,
-    secrets_manager: Option<aws_sdk_secretsmanager::Client>,
+    secrets_manager: Option<SecretsManagerClient>,
     retry: RetryPolicy,
     http: Option<reqwest::Client>,
     folder: tempfile::TempDir,
@@ -705,7 +705,7 @@ impl World {
     }
 }
 
-pub(crate) fn manager_at(url: &str) -> aws_sdk_secretsmanager::Client {
+pub(crate) fn manager_at(url: &str) -> SecretsManagerClient {
     let variables = secrets_manager::variables(url);
     secrets_manager_client(&http::client().unwrap(), &variables).unwrap()
 }

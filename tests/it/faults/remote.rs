@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_secretsmanager::{Client, config::timeout::TimeoutConfig};
+use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use calven_bridge::{
     retry::RetryPolicy,
+    secrets::SecretsManagerClient,
     store::{self, StateStore},
 };
 use serde_json::{Value, json};
@@ -240,14 +241,14 @@ impl Around {
 }
 
 /// The real client, which gives up ten times as soon.
-fn asking(secrets: &SecretsManager) -> Client {
+fn asking(secrets: &SecretsManager) -> SecretsManagerClient {
     let client = manager_at(&secrets.url());
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(PATIENCE * 2 / 5)
         .operation_timeout(PATIENCE)
         .build();
-    let config = client.config().to_builder().timeout_config(timeouts);
-    Client::from_conf(config.build())
+    let config = client.client().config().to_builder();
+    config.timeout_config(timeouts).build().into()
 }
 
 fn state(s3: &S3, http: &reqwest::Client, timeout: Duration) -> Arc<dyn StateStore> {

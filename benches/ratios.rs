@@ -1,0 +1,374 @@
+//! What a change, a snapshot and a batch cost against what they are to be measured by, as ratios of one process.
+//!
+//! ```sh
+//! cargo bench --bench ratios
+//! cargo bench --bench ratios -- --bounds ci --largest 10000
+//! ```
+//!
+//! What is compared is measured in turn, and of each the least counts: what else the machine does hits both, and never makes
+//! anything faster. It ends with 1 where a bound does not hold.
+
+mod company;
+mod instance;
+
+use std::{
+    hint::black_box,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use calven_bridge::{
+    hierarchy::{Delivery, Ledger, Merged, Projection},
+    timestamp::Timestamp,
+};
+use serde_json::Value;
+
+use self::{
+    company::{Company, Kind},
+    instance::{Instance, PARTS, Taken},
+};
+
+/// A change, a group of a large company against one of a small one.
+const CHANGE: Bound = Bound { goal: 1.5, ci: 3.0 };
+/// Merge and projection of a snapshot, against the parsing of its document.
+const SNAPSHOT: Bound = Bound { goal: 3.0, ci: 6.0 };
+/// A batch, against one webhook and the parsing of the batch.
+const BATCH: Bound = Bound { goal: 2.0, ci: 4.0 };
+
+/// As many webhooks as a batch has at the most.
+const LARGEST_BATCH: usize = 1_000;
+
+const SMALL: usize = 1_000;
+
+/// What must not be exceeded.
+#[derive(Clone, Copy)]
+struct Bound {
+    /// By what is deployed, on a quiet machine.
+    goal: f64,
+    /// What noise does not break, and a doubling does, of a build that is hardly optimised.
+    ci: f64,
+}
+
+#[derive(Clone, Copy)]
+enum Bounds {
+    Goal,
+    Ci,
+    /// Nothing is judged.
+    None,
+}
+
+struct Options {
+    bounds: Bounds,
+    /// The larger company's size.
+    largest: usize,
+    rounds: usize,
+}
+
+impl Options {
+    /// Cargo says `--bench` where it is to be measured; else, as in `cargo test --benches`, it is only shown that all runs.
+    fn of(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut options = Self {
+            bounds: Bounds::None,
+            largest: SMALL,
+            rounds: 1,
+        };
+        let (mut is_bench, mut bounds, mut largest) = (false, Bounds::Goal, 100_000);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--bench" => is_bench = true,
+                "--bounds" => {
+                    bounds = match arguments.next().as_deref() {
+                        Some("goal") => Bounds::Goal,
+                        Some("ci") => Bounds::Ci,
+                        Some(_) | None => bail!("--bounds goal or --bounds ci"),
+                    }
+                }
+                "--largest" => {
+                    let size = arguments.next().context("--largest SIZE")?;
+                    largest = size.parse().context("--largest SIZE")?;
+                }
+                other => bail!("{other} is not known: --bounds goal|ci, --largest SIZE"),
+            }
+        }
+        if is_bench {
+            options = Self {
+                bounds,
+                largest,
+                rounds: 10,
+            };
+        }
+        Ok(options)
+    }
+}
+
+/// The least of what was measured.
+#[derive(Clone, Copy)]
+struct Least(Duration);
+
+impl Least {
+    const NONE: Self = Self(Duration::MAX);
+
+    fn note(&mut self, measured: Duration) {
+        self.0 = self.0.min(measured);
+    }
+
+    fn of<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let done = work();
+        self.note(began.elapsed());
+        done
+    }
+
+    const fn micros(self) -> f64 {
+        self.0.as_nanos() as f64 / 1e3
+    }
+
+    const fn millis(self) -> f64 {
+        self.micros() / 1e3
+    }
+}
+
+/// The lines that were printed, and whether all bounds hold.
+struct Table {
+    bounds: Bounds,
+    holds: bool,
+}
+
+#[expect(clippy::print_stdout, reason = "a table for who runs it")]
+impl Table {
+    fn title(title: &str, figure: &str, against: &str) {
+        println!("\n| {title} | {figure} | {against} | ratio | at most | holds |");
+        println!("|---|---|---|---|---|---|");
+    }
+
+    fn line(&mut self, what: &str, figure: f64, against: f64, bound: Option<Bound>) {
+        let ratio = figure / against;
+        let most = bound.and_then(|bound| match self.bounds {
+            Bounds::Goal => Some(bound.goal),
+            Bounds::Ci => Some(bound.ci),
+            Bounds::None => None,
+        });
+        let (most, holds) = match most {
+            Some(most) if ratio <= most => (format!("{most} x"), "yes"),
+            Some(most) => {
+                self.holds = false;
+                (format!("{most} x"), "NO")
+            }
+            None => (String::new(), ""),
+        };
+        println!("| {what} | {figure:.3} | {against:.3} | {ratio:.2} x | {most} | {holds} |");
+    }
+}
+
+fn main() -> Result<ExitCode> {
+    let options = Options::of(std::env::args().skip(1))?;
+    let mut table = Table {
+        bounds: options.bounds,
+        holds: true,
+    };
+    changes(&options, &mut table)?;
+    snapshots(&options, &mut table)?;
+    batches(&options, &mut table)?;
+    Ok(match table.holds {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// A company, an instance that knows it, and the least of what a change of it took.
+struct Changing {
+    size: usize,
+    company: Company,
+    instance: Instance,
+    whole: Least,
+    parts: [Least; PARTS.len()],
+}
+
+impl Changing {
+    fn new(kind: Kind, size: usize) -> Result<Self> {
+        let mut company = Company::new(kind, size);
+        let instance = Instance::that_knows(kind, &mut company)?;
+        Ok(Self {
+            size,
+            company,
+            instance,
+            whole: Least::NONE,
+            parts: [Least::NONE; PARTS.len()],
+        })
+    }
+
+    /// From a webhook's bytes to the bytes that are saved and sent, and until all of it is dropped.
+    fn change(&mut self) -> Result<()> {
+        let body = self.company.says_a_move()?;
+        let began = Instant::now();
+        let delivery = self.instance.read(&body, self.company.now())?;
+        let Taken { laps, saved } = self.instance.take(&[delivery])?;
+        drop(saved);
+        self.whole.note(began.elapsed());
+        for (part, lap) in self.parts.iter_mut().zip(laps) {
+            part.note(lap);
+        }
+        Ok(())
+    }
+
+    fn each(&self, least: Least) -> f64 {
+        least.micros() / self.size as f64
+    }
+}
+
+/// One webhook that moves one group, or one person.
+fn changes(options: &Options, table: &mut Table) -> Result<()> {
+    let large = format!("us a group of {}", options.largest);
+    Table::title("a change", &large, &format!("us a group of {SMALL}"));
+    for kind in Kind::ALL {
+        let mut small = Changing::new(kind, SMALL)?;
+        let mut large = Changing::new(kind, options.largest)?;
+        for _ in 0..options.rounds {
+            for _ in 0..10 {
+                small.change()?;
+            }
+            large.change()?;
+        }
+        let (figure, against) = (large.each(large.whole), small.each(small.whole));
+        table.line(kind.name(), figure, against, Some(CHANGE));
+        for (part, (of_large, of_small)) in PARTS.iter().zip(large.parts.iter().zip(&small.parts)) {
+            let (figure, against) = (large.each(*of_large), small.each(*of_small));
+            table.line(&format!("… {part}"), figure, against, None);
+        }
+    }
+    Ok(())
+}
+
+/// Merge and projection of all that there is, by who knows nothing of it and by who knows it all.
+fn snapshots(options: &Options, table: &mut Table) -> Result<()> {
+    Table::title("a snapshot: merge and projection", "ms", "ms to parse it");
+    let sizes = [1_000, 10_000, 100_000];
+    for kind in Kind::ALL {
+        for size in sizes.into_iter().filter(|size| *size <= options.largest) {
+            let mut company = Company::new(kind, size);
+            let instance = Instance::that_knows(kind, &mut company)?;
+            let document = company.says_all()?;
+            let all = instance.read_all(&document, company.now())?;
+            let new = Instance::new(kind)?;
+            let (mut parse, mut first, mut again) = (Least::NONE, Parts::NONE, Parts::NONE);
+            let repetitions = options.rounds * (100_000 / size).clamp(1, 10) / 2 + 1;
+            for _ in 0..repetitions {
+                let parsed: Value = parse.of(|| serde_json::from_slice(&document))?;
+                drop(black_box(parsed));
+                first.of(&new, &all);
+                again.of(&instance, &all);
+            }
+            for (parts, what) in [(first, "first"), (again, "again")] {
+                let told = format!("{}, {size}, {what}", kind.name());
+                let (merge, projection) = (parts.merge.millis(), parts.projection.millis());
+                let (figure, parse) = (merge + projection, parse.millis());
+                table.line(&told, figure, parse, kind.judged_by(SNAPSHOT));
+                table.line("… merge", merge, parse, None);
+                table.line("… projection", projection, parse, None);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Parts {
+    merge: Least,
+    projection: Least,
+}
+
+impl Parts {
+    const NONE: Self = Self {
+        merge: Least::NONE,
+        projection: Least::NONE,
+    };
+
+    fn of(&mut self, instance: &Instance, all: &Delivery) {
+        let mut ledger: Ledger = instance.state.ledger.clone();
+        let merged: Merged = self.merge.of(|| ledger.merge(all));
+        let published = instance.state.published.as_ref();
+        let project = || Projection::of(&ledger, published, &instance.rules, &merged);
+        let projection = self.projection.of(project);
+        drop(black_box(projection));
+    }
+}
+
+/// As many webhooks as a batch has, of one group or person each: from their bytes on, and from their statements on.
+fn batches(options: &Options, table: &mut Table) -> Result<()> {
+    let against = "ms for one, and to parse all";
+    Table::title("a batch of 1,000 webhooks", "ms", against);
+    let sizes = [1_000, 10_000];
+    for kind in Kind::ALL {
+        for size in sizes.into_iter().filter(|size| *size <= options.largest) {
+            let mut company = Company::new(kind, size);
+            let mut instance = Instance::that_knows(kind, &mut company)?;
+            let (mut one, mut batch) = (Batch::NONE, Batch::NONE);
+            let mut parse = Least::NONE;
+            for _ in 0..options.rounds {
+                let body = company.says_a_move()?;
+                one.of(&mut instance, &[body], company.now())?;
+                let bodies = (0..LARGEST_BATCH).map(|_| company.says_a_move());
+                let bodies: Vec<Vec<u8>> = bodies.collect::<Result<_>>()?;
+                let parsed: Result<Vec<Value>, _> = parse.of(|| {
+                    let parsed = bodies.iter().map(|body| serde_json::from_slice(body));
+                    parsed.collect()
+                });
+                drop(black_box(parsed?));
+                batch.of(&mut instance, &bodies, company.now())?;
+            }
+            let told = format!("{}, {size}", kind.name());
+            let one_and_parsing = one.whole.millis() + parse.millis();
+            let figure = batch.whole.millis();
+            table.line(&told, figure, one_and_parsing, kind.judged_by(BATCH));
+            let (mapping, parse) = (batch.mapping.millis(), parse.millis());
+            table.line("… mapping, against parsing", mapping, parse, None);
+            let (figure, against) = (batch.taking.millis(), one.taking.millis());
+            table.line(
+                "… the rest, against one's",
+                figure,
+                against,
+                kind.judged_by(BATCH),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What one webhook took, or many of them together.
+struct Batch {
+    whole: Least,
+    mapping: Least,
+    taking: Least,
+}
+
+impl Batch {
+    const NONE: Self = Self {
+        whole: Least::NONE,
+        mapping: Least::NONE,
+        taking: Least::NONE,
+    };
+
+    fn of(&mut self, instance: &mut Instance, bodies: &[Vec<u8>], now: Timestamp) -> Result<()> {
+        let Self {
+            whole,
+            mapping,
+            taking,
+        } = self;
+        whole.of(|| {
+            let deliveries: Result<Vec<Delivery>> = mapping.of(|| {
+                let deliveries = bodies.iter().map(|body| instance.read(body, now));
+                deliveries.collect()
+            });
+            let deliveries = deliveries?;
+            taking.of(|| instance.take(&deliveries)).map(drop)
+        })
+    }
+}
+
+impl Kind {
+    /// Persons are told, and not judged: they make a tenth as many groups, so what is done for each of them has less to hide behind.
+    fn judged_by(self, bound: Bound) -> Option<Bound> {
+        (self != Self::Persons).then_some(bound)
+    }
+}
