@@ -12,12 +12,9 @@ pub mod call;
 pub mod calven;
 pub mod capillary;
 pub mod config;
-pub mod hierarchy;
 pub mod http;
 pub mod invocation;
 pub mod operator;
-#[cfg(feature = "planted")]
-pub mod planted;
 pub mod queue;
 pub mod report;
 pub mod reread;
@@ -26,8 +23,11 @@ pub mod secrets;
 pub mod sources;
 pub mod state;
 pub mod store;
-pub mod timestamp;
 pub mod tls;
 mod token;
 pub mod tryout;
 pub mod webhook;
+
+#[cfg(feature = "planted")]
+pub use calven_model::planted;
+pub use calven_model::{hierarchy, timestamp};

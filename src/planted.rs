@@ -54,12 +54,12 @@ pub fn plant(bug: Option<Bug>) {
 }
 
 /// Whether this bug is there.
-pub(crate) fn has(bug: Bug) -> bool {
+pub fn has(bug: Bug) -> bool {
     PLANTED.get() == Some(bug)
 }
 
 /// The same rows, in no order.
-pub(crate) fn in_no_order(body: &[u8]) -> Vec<u8> {
+pub fn in_no_order(body: &[u8]) -> Vec<u8> {
     let mut body: Value = serde_json::from_slice(body).unwrap_or_default();
     if let Some(rows) = body
         .get_mut("groupRelationships")

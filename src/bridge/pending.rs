@@ -49,11 +49,11 @@ impl Send {
         state: &State,
     ) -> Result<Vec<u8>, serde_json::Error> {
         match self {
-            Self::Projection => serde_json::to_vec(&projection.hierarchy),
-            Self::Back { target, .. } => serde_json::to_vec(&target.hierarchy()),
+            Self::Projection => projection.hierarchy.to_json(),
+            Self::Back { target, .. } => target.hierarchy().to_json(),
             Self::Again => {
                 let published = state.published.as_ref().map(Published::hierarchy);
-                serde_json::to_vec(&published.unwrap_or_default())
+                published.unwrap_or_default().to_json()
             }
         }
     }

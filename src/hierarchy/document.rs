@@ -69,6 +69,24 @@ pub struct Document {
     undos: Vec<Vec<(GroupNumber, Option<UndoneRow>)>>,
 }
 
+impl Document {
+    /// The document as JSON, behind what is there; written here so that it is written fast.
+    ///
+    /// # Errors
+    /// None in practice: every part of it can be written as JSON.
+    pub fn write_json(&self, behind: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        serde_json::to_writer(behind, self)
+    }
+
+    /// Reads it from JSON.
+    ///
+    /// # Errors
+    /// Where it is no such document.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+}
+
 /// One published row: the group, its parent's place among the rows, by what it is found again.
 type PublishedNumber = (GroupNumber, Option<u32>, Option<AnchorNumber>);
 

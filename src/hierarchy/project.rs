@@ -71,7 +71,10 @@ pub struct Projection {
 #[derive(Clone, Debug, Default)]
 struct Touched {
     everything: bool,
-    groups: HashSet<Group>,
+    /// By their places in the hierarchy.
+    places: Vec<bool>,
+    /// Those that are not in it.
+    others: HashSet<Group>,
 }
 
 impl Projection {
@@ -123,7 +126,8 @@ impl Projection {
             published: published.cloned(),
             ..Self::default()
         };
-        projection.judge(ledger, &views, merged, &seeded, names);
+        let touched = projection.judge(ledger, &views, merged, &seeded, names);
+        projection.note_touched(&touched, &places, names);
         projection
     }
 
@@ -172,7 +176,15 @@ impl Projection {
     }
 
     fn is_touched(&self, group: &Group) -> bool {
-        self.touched.everything || self.touched.groups.contains(group)
+        let Touched {
+            everything,
+            places,
+            others,
+        } = &self.touched;
+        let place = || self.hierarchy.forest().find(group);
+        *everything
+            || others.contains(group)
+            || place().is_some_and(|at| places.get(at).copied().unwrap_or_default())
     }
 
     fn judge(
@@ -182,13 +194,36 @@ impl Projection {
         merged: &Merged,
         seeded: &Dense<GroupId, Option<Timestamp>>,
         names: &Names<'_>,
-    ) {
+    ) -> Dense<GroupId, bool> {
+        let mut touched = Dense::default();
         for statement in &merged.statements {
-            let counts = self.counts_now(ledger, views, statement, seeded, names);
+            let counts = self.counts_now(ledger, views, statement, seeded, names, &mut touched);
             match counts {
                 Some(true) => self.applied += 1,
                 Some(false) => self.stale += 1,
                 None => {}
+            }
+        }
+        touched
+    }
+
+    fn note_touched(
+        &mut self,
+        touched: &Dense<GroupId, bool>,
+        places: &Dense<GroupId, Option<u32>>,
+        names: &Names<'_>,
+    ) {
+        self.touched.places = vec![false; self.hierarchy.groups()];
+        for (group, _) in touched.iter().filter(|(_, touched)| **touched) {
+            match places.of(group) {
+                Some(at) => {
+                    if let Some(touched) = self.touched.places.get_mut(at as usize) {
+                        *touched = true;
+                    }
+                }
+                None => {
+                    self.touched.others.insert(names.group(group).clone());
+                }
             }
         }
     }
@@ -201,6 +236,7 @@ impl Projection {
         statement: &MergedStatement,
         seeded: &Dense<GroupId, Option<Timestamp>>,
         names: &Names<'_>,
+        touched: &mut Dense<GroupId, bool>,
     ) -> Option<bool> {
         let MergedStatement {
             source,
@@ -211,9 +247,7 @@ impl Projection {
         let view = views.of(source);
         let name = |group: Ref| view.and_then(|view| view.name_of(view.resolve(group, *at, names)));
         let before_seed = |group: GroupId| seeded.of(group).is_some_and(|seeded| at.time <= seeded);
-        let mut touch = |group: GroupId| {
-            self.touched.groups.insert(names.group(group).clone());
-        };
+        let mut touch = |group: GroupId| *touched.slot(group) = true;
         match about {
             About::Group { group, lives } => {
                 let named = name(*group);

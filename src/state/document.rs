@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{Dues, FORMAT, HandshakeToken, HistoryEntry, Hold, State, StateError};
 use crate::{
@@ -16,10 +16,13 @@ use crate::{
 /// How every document of the newest format begins.
 const BEGINNING: &[u8] = b"{\"format\":3,";
 
-/// The newest format. What the model remembers stands at its end, since that is long.
+/// How a document ends that remembers nothing.
+const NOTHING: &[u8] = b"null}";
+
+/// The newest format. What the model remembers stands at its end, since it is long, and is written and read by the model.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct StateDocument {
+struct StateDocument<R> {
     format: u32,
     version: u64,
     unsure: bool,
@@ -31,7 +34,7 @@ struct StateDocument {
     handshakes: BTreeMap<SourceName, HandshakeToken>,
     /// Whether anything was published: it is the first of what was.
     is_published: bool,
-    remembered: Document,
+    remembered: R,
 }
 
 /// What is held; the waiting version is the last of what was published.
@@ -106,8 +109,11 @@ impl State {
                 plain.state()
             }
             FORMAT => {
-                let document: StateDocument = serde_json::from_slice(bytes).map_err(unreadable)?;
-                document.state()?
+                let document: StateDocument<&RawValue> =
+                    serde_json::from_slice(bytes).map_err(unreadable)?;
+                let remembered = Document::from_json(document.remembered.get());
+                let remembered = remembered.map_err(unreadable)?.remembered()?;
+                document.state(remembered)?
             }
             newer => return Err(StateError::Newer(newer)),
         };
@@ -123,14 +129,20 @@ impl State {
     /// # Errors
     /// None in practice: every part of it can be written as JSON.
     pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(&StateDocument::of(self))
+        let mut document = serde_json::to_vec(&StateDocument::of(self))?;
+        // What the model writes takes the place of the nothing that ends the document.
+        document.truncate(document.len().saturating_sub(NOTHING.len()));
+        let undos: Vec<&Undo> = self.history.iter().map(|entry| &entry.undo).collect();
+        Document::of(&self.ledger, &self.publishable(), &undos).write_json(&mut document)?;
+        document.push(b'}');
+        Ok(document)
     }
 }
 
-impl StateDocument {
+impl StateDocument<()> {
     fn of(state: &State) -> Self {
         let State {
-            ledger,
+            ledger: _,
             published,
             version,
             unsure,
@@ -141,7 +153,6 @@ impl StateDocument {
             due,
             handshakes,
         } = state;
-        let undos: Vec<&Undo> = history.iter().map(|entry| &entry.undo).collect();
         Self {
             format: FORMAT,
             version: *version,
@@ -168,11 +179,13 @@ impl StateDocument {
             due: due.clone(),
             handshakes: handshakes.clone(),
             is_published: published.is_some(),
-            remembered: Document::of(ledger, &state.publishable(), &undos),
+            remembered: (),
         }
     }
+}
 
-    fn state(self) -> Result<State, StateError> {
+impl<R> StateDocument<R> {
+    fn state(self, remembered: Remembered) -> Result<State, StateError> {
         let Self {
             format: _,
             version,
@@ -184,13 +197,13 @@ impl StateDocument {
             due,
             handshakes,
             is_published,
-            remembered,
+            remembered: _,
         } = self;
         let Remembered {
             ledger,
             published,
             undos,
-        } = remembered.remembered()?;
+        } = remembered;
         let mut rest = published.into_iter();
         let published = match is_published {
             true => Some(rest.next().ok_or(StateError::Invalid)?),
