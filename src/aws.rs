@@ -1,8 +1,8 @@
 //! What AWS's own variables say: where the services are, and who asks them.
 //!
 //! The store and the queue are reached by one reading of them, over the HTTP client that all share. `object_store` brings the
-//! credentials of all of Lambda's ways to give them, and the signature, so no second SDK is needed for either. Its client of
-//! S3's is not used, and so is no part of the function.
+//! credentials of all of Lambda's ways to give them, and the signature, so no second SDK is needed for either. Of its client
+//! of S3's no request is used, and so none is part of the function.
 //! It reads no profiles (`AWS_PROFILE`, `~/.aws`).
 
 mod signer;

@@ -194,7 +194,8 @@ impl State {
         {
             published = published.undone(&entry.undo);
         }
-        Some(published)
+        // What leads back was read as it stood: a damaged one must not end in a PUT.
+        Some(published).filter(Published::is_valid)
     }
 
     /// The versions that can be gone back to. One between two of them is the older of the two.
@@ -412,6 +413,19 @@ mod tests {
             let error = State::decode(broken.as_bytes());
             assert!(matches!(error, Err(StateError::Invalid)), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_damaged_way_back_leads_nowhere() {
+        let state = state_of(&[&["a"], &["b"]]);
+        let text = String::from_utf8(state.encode().unwrap()).unwrap();
+        // Before the second version there was a group at the top; now it is under one that is not there.
+        let way_back = "\"undos\":[[[0,[null,";
+        assert!(text.contains(way_back), "{text}");
+        let damaged = text.replace(way_back, "\"undos\":[[[0,[1,");
+        let state = State::decode(damaged.as_bytes()).unwrap();
+        assert_eq!(state.version_published(1), None);
+        assert!(state.version_published(2).is_some());
     }
 
     #[test]

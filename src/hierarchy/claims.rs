@@ -309,19 +309,21 @@ impl Claims {
         ))
     }
 
-    /// Adds a source's claim; of a seeded group what is not newer than the seed does not count.
-    pub(super) fn add(&mut self, mut claim: SaidClaim) {
+    /// Adds a source's claim, and says whether it counts: of a seeded group what is not newer than the
+    /// seed does not.
+    pub(super) fn add(&mut self, mut claim: SaidClaim) -> bool {
         if let Some(seeded) = self.seeded {
             let said_at = match claim.life {
                 Life::Lives(mark) => mark.own.time,
                 Life::Ended(at) => at,
             };
             if said_at <= seeded {
-                return;
+                return false;
             }
             claim.is_placed &= claim.placed.is_some_and(|(mark, _)| mark.own.time > seeded);
         }
         self.said.push(claim);
+        true
     }
 
     /// Adds a person who waits, below this key; the newest one counts.

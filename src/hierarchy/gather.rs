@@ -45,7 +45,7 @@ pub(super) fn gather(
                 (mark, parent)
             });
             let claims = all.slot(name);
-            claims.add(SaidClaim {
+            let is_counted = claims.add(SaidClaim {
                 source,
                 priority,
                 subject,
@@ -54,7 +54,7 @@ pub(super) fn gather(
                 is_placed: view.is_placed(record, names),
                 held: false,
             });
-            if claims.said.len() == 2 {
+            if is_counted && claims.said.len() == 2 {
                 several.push(name);
             }
         }

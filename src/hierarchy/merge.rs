@@ -132,7 +132,10 @@ impl Ledger {
         }
         merged.changed |= merging.changed;
         merged.changed |= merged.statements.iter().any(|statement| statement.new);
-        let touched = merging.touched;
+        let mut touched = merging.touched;
+        // A delivery may speak of one group thousands of times; it is thinned out once.
+        touched.sort_unstable();
+        touched.dedup();
         ledger.compact(&touched);
         table.sort_much();
         merged
