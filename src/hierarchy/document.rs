@@ -67,14 +67,20 @@ pub struct Document {
     ledger: LedgerDocument,
     published: Vec<Vec<PublishedNumber>>,
     undos: Vec<Vec<(GroupNumber, Option<UndoneRow>)>>,
+    /// Whether it refers to what is not in it, and so must not be saved.
+    #[serde(skip)]
+    dangles: bool,
 }
 
 impl Document {
     /// The document as JSON, behind what is there; written here so that it is written fast.
     ///
     /// # Errors
-    /// None in practice: every part of it can be written as JSON.
+    /// Where it refers to what is not in it: better nothing is saved than another group's name.
     pub fn write_json(&self, behind: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        if self.dangles {
+            return Err(serde::ser::Error::custom(Dangling));
+        }
         serde_json::to_writer(behind, self)
     }
 

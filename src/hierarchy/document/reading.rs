@@ -39,6 +39,7 @@ impl Document {
             ledger,
             published,
             undos,
+            dangles: _,
         } = self;
         let mut reader = Reader::new(texts, times);
         let mut ledger = reader.ledger(ledger)?;

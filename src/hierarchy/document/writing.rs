@@ -1,5 +1,7 @@
 //! Writing the document: first what is referred to is found and numbered, then all is put in numbers.
 
+use std::cell::Cell;
+
 use indexmap::IndexSet;
 
 use super::{
@@ -42,6 +44,7 @@ impl Document {
             texts,
             sources,
             times,
+            dangles,
             ..
         } = numbers;
         Self {
@@ -53,6 +56,7 @@ impl Document {
             ledger,
             published,
             undos,
+            dangles: dangles.get(),
         }
     }
 }
@@ -214,6 +218,7 @@ impl<'a> Used<'a> {
             texts: Texts::default(),
             groups: Dense::with_capacity(names.count()),
             keys: Dense::default(),
+            dangles: Cell::new(false),
             sources: IndexSet::new(),
             times: IndexSet::new(),
             lately: [None; LATELY],
@@ -222,7 +227,7 @@ impl<'a> Used<'a> {
         let used = names.order();
         let mut types: Vec<(GroupType, Vec<Name>)> = Vec::new();
         for (number, id) in (0..).zip(used.iter().filter(|id| groups.of(*id))) {
-            *numbers.groups.slot(id) = number;
+            *numbers.groups.slot(id) = Some(number);
             let Group { group_type, name } = names.group(id);
             match types.last_mut() {
                 Some((known, names)) if known == group_type => names.push(name.clone()),
@@ -233,7 +238,7 @@ impl<'a> Used<'a> {
         let table = names.table();
         let all = (0..table.keys() + other_keys.len()).map(KeyId::new);
         for (number, id) in (0..).zip(all.filter(|id| keys.of(*id))) {
-            *numbers.keys.slot(id) = number;
+            *numbers.keys.slot(id) = Some(number);
             let other = id.index().checked_sub(table.keys());
             let key = match other {
                 None => Some(table.key(id)),
@@ -248,8 +253,10 @@ impl<'a> Used<'a> {
 /// The numbers of what is referred to.
 struct Numbers<'a> {
     texts: Texts,
-    groups: Dense<GroupId, GroupNumber>,
-    keys: Dense<KeyId, KeyNumber>,
+    groups: Dense<GroupId, Option<GroupNumber>>,
+    keys: Dense<KeyId, Option<KeyNumber>>,
+    /// Whether something is referred to that has no number.
+    dangles: Cell<bool>,
     sources: IndexSet<&'a SourceName>,
     times: IndexSet<Timestamp>,
     /// Some that were asked for lately: much was said at once, or by the same source.
@@ -261,6 +268,20 @@ struct Numbers<'a> {
 const LATELY: usize = 16;
 
 impl<'a> Numbers<'a> {
+    fn group(&self, id: GroupId) -> GroupNumber {
+        self.groups.of(id).unwrap_or_else(|| self.dangling())
+    }
+
+    fn key(&self, id: KeyId) -> KeyNumber {
+        self.keys.of(id).unwrap_or_else(|| self.dangling())
+    }
+
+    /// For what was not found before: it must not be written as something else.
+    fn dangling(&self) -> u32 {
+        self.dangles.set(true);
+        u32::MAX
+    }
+
     fn source(&mut self, source: &'a SourceName) -> SourceNumber {
         match self.last_source {
             Some((last, number)) if last == source => number,
@@ -303,8 +324,8 @@ impl<'a> Numbers<'a> {
 
     fn reference(&self, group: Ref) -> RefNumber {
         match group {
-            Ref::Name(name) => i64::from(self.groups.of(name)),
-            Ref::Key(key) => -1 - i64::from(self.keys.of(key)),
+            Ref::Name(name) => i64::from(self.group(name)),
+            Ref::Key(key) => -1 - i64::from(self.key(key)),
         }
     }
 
@@ -346,15 +367,15 @@ impl<'a> Numbers<'a> {
         } = ledger;
         let seed = seed.as_ref().map(|Seed { time, rows }| {
             let rows = rows.iter().map(|(group, parent)| {
-                let parent = parent.map(|parent| self.groups.of(parent));
-                (self.groups.of(*group), parent)
+                let parent = parent.map(|parent| self.group(parent));
+                (self.group(*group), parent)
             });
             let rows = rows.collect();
             (self.time(*time), rows)
         });
         let seeded = seeded.iter().map(|(group, times)| {
             let times = times.iter().map(|time| self.time(*time)).collect();
-            (self.groups.of(*group), times)
+            (self.group(*group), times)
         });
         LedgerDocument {
             salt: salt.clone(),
@@ -377,7 +398,7 @@ impl<'a> Numbers<'a> {
                 (stamp, what, self.time(saying.received))
             });
             let said = said.collect();
-            (self.groups.of(*name), said)
+            (self.group(*name), said)
         });
         let names = names.collect();
         let persons = source.persons.iter();
@@ -402,7 +423,7 @@ impl<'a> Numbers<'a> {
             read: source.read.map(|time| self.time(time)),
             base: source
                 .base
-                .map(|(time, key)| (self.time(time), self.keys.of(key))),
+                .map(|(time, key)| (self.time(time), self.key(key))),
         }
     }
 
@@ -414,12 +435,12 @@ impl<'a> Numbers<'a> {
             gone,
         } = record;
         let names = names.iter().map(|bore| {
-            let name = self.groups.of(bore.name);
+            let name = self.group(bore.name);
             (self.stamp(bore.at), name, self.time(bore.received))
         });
         let names = names.collect();
         (
-            self.keys.of(key),
+            self.key(key),
             names,
             exists.as_ref().map(|said| self.said(said, ())),
             placed
@@ -455,7 +476,7 @@ impl<'a> Numbers<'a> {
         let rows = used.rows.iter().enumerate().map(|(at, (group, anchor))| {
             let above = forest.above(at).map(number);
             let anchor = anchor.map(|anchor| self.anchor(anchor));
-            (self.groups.of(*group), above, anchor)
+            (self.group(*group), above, anchor)
         });
         rows.collect()
     }
@@ -463,10 +484,10 @@ impl<'a> Numbers<'a> {
     fn undo(&mut self, used: &UsedUndo<'a>) -> Vec<(GroupNumber, Option<UndoneRow>)> {
         let rows = used.iter().map(|(group, row)| {
             let row = row.map(|(parent, anchor)| {
-                let parent = parent.map(|parent| self.groups.of(parent));
+                let parent = parent.map(|parent| self.group(parent));
                 (parent, anchor.map(|anchor| self.anchor(anchor)))
             });
-            (self.groups.of(*group), row)
+            (self.group(*group), row)
         });
         rows.collect()
     }
@@ -475,4 +496,24 @@ impl<'a> Numbers<'a> {
 /// Four thousand million texts fit into no function's memory.
 fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hierarchy::{Salt, statement::group};
+
+    #[test]
+    fn what_was_not_found_before_is_not_written_as_something_else() {
+        let mut ledger = Ledger::new(Salt::new([1; 32]));
+        let unmarked = ledger.table.group_id(&group("a", "Team").unwrap());
+        let numbers = Used::new(&ledger).numbers();
+        assert!(!numbers.dangles.get());
+        numbers.reference(Ref::Name(unmarked));
+        assert!(numbers.dangles.get());
+        let mut document = Document::of(&ledger, &[], &[]);
+        assert!(document.write_json(&mut Vec::new()).is_ok());
+        document.dangles = true;
+        assert!(document.write_json(&mut Vec::new()).is_err());
+    }
 }
