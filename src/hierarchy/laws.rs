@@ -369,6 +369,7 @@ proptest! {
         let known = ledger.clone();
         let merged = take(&mut ledger, again.get(&history));
         prop_assert_eq!(&ledger, &known);
+        prop_assert!(!merged.changed);
         let projection = Projection::of(&ledger, None, &rules, &merged);
         prop_assert_eq!(projection.applied, 0);
     }

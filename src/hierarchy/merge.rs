@@ -4,14 +4,14 @@ use super::{
     ledger::{Ledger, Salt, Seed},
     name::{Group, Key},
     records::{
-        Bore, FirstAttempt, LedgerScope, NamedSaying, PersonKey, Placement, Ref, Said, Saying,
-        SourceLedger, Stamp,
+        Bore, FirstAttempt, Kept, LedgerScope, NamedSaying, PersonKey, Placement, Ref, Said,
+        Saying, SourceLedger, Stamp,
     },
     statement::{
         Delivery, GroupRef, MAX_AHEAD, Parent, PersonSays, Scope, SeedRows, SourceName, Stated,
         Statement,
     },
-    table::{GroupId, Table},
+    table::{GroupId, KeyId, Table},
 };
 use crate::timestamp::Timestamp;
 
@@ -120,23 +120,36 @@ impl Ledger {
             ledger,
             received: *received,
             changed: false,
+            statement: 0,
             touched: Vec::new(),
+            added: Vec::new(),
         };
         merged.statements.reserve(statements.len());
         for (index, Stated { at, statement }) in statements.iter().enumerate() {
+            merging.statement = index;
             let time = at.filter(|at| !is_ahead(*at)).unwrap_or(first);
             // Two places each: a rename of a group with a key names it before and after.
             let place = u32::try_from(index.saturating_mul(2)).unwrap_or(u32::MAX - 1);
-            let statement = merging.statement(Stamp { time, place }, statement);
+            let statement = merging.say_all(Stamp { time, place }, statement);
             merged.statements.push(statement);
         }
         merged.changed |= merging.changed;
-        merged.changed |= merged.statements.iter().any(|statement| statement.new);
-        let mut touched = merging.touched;
+        let Merging {
+            mut touched, added, ..
+        } = merging;
         // A delivery may speak of one group thousands of times; it is thinned out once.
         touched.sort_unstable();
         touched.dedup();
         ledger.compact(&touched);
+        // What was thinned out at once is not new: the next delivery like it would be "new" again.
+        for Added { statement, what } in added {
+            if ledger.keeps(&what, table) {
+                merged.changed = true;
+            } else if let Some(statement) = statement.and_then(|s| merged.statements.get_mut(s)) {
+                statement.new = false;
+            }
+        }
+        merged.changed |= merged.statements.iter().any(|statement| statement.new);
         table.sort_much();
         merged
     }
@@ -203,12 +216,23 @@ struct Merging<'a> {
     received: Timestamp,
     /// Whether something is new though the statement that says it may be stale: a name, say.
     changed: bool,
+    /// The place of the statement that is merged now.
+    statement: usize,
     /// The records that may have grown.
     touched: Vec<Ref>,
+    /// What they grew by.
+    added: Vec<Added>,
+}
+
+/// Something that a record did not hold before.
+struct Added {
+    /// The statement that is new by it; none where it only comes with one.
+    statement: Option<usize>,
+    what: Kept,
 }
 
 impl Merging<'_> {
-    fn statement(&mut self, at: Stamp, statement: &Statement) -> MergedStatement {
+    fn say_all(&mut self, at: Stamp, statement: &Statement) -> MergedStatement {
         let (new, about) = match statement {
             Statement::Exists { group, parent } => {
                 let parent = match parent {
@@ -235,7 +259,7 @@ impl Merging<'_> {
             Statement::Renamed { group, key, to } if group.name == *to => {
                 let group = GroupRef::new(group.clone(), key.clone());
                 let parent = Parent::NotSaid;
-                return self.statement(at, &Statement::Exists { group, parent });
+                return self.say_all(at, &Statement::Exists { group, parent });
             }
             Statement::Renamed { group, key, to } => {
                 let renamed = Group::new(to.clone(), group.group_type.clone());
@@ -274,14 +298,12 @@ impl Merging<'_> {
     fn rename_by_key(&mut self, key: &Key, from: &Group, to: GroupId, at: Stamp) -> (bool, Ref) {
         let received = self.received;
         let (key, from) = (self.table.key_id(key), self.table.group_id(from));
-        self.touched.push(Ref::Key(key));
-        let record = self.ledger.ids.entry(key).or_default();
         let before = Bore {
             at,
             name: from,
             received,
         };
-        self.changed |= record.bore(before, self.table);
+        self.bore(key, before, None);
         let after = Bore {
             at: Stamp {
                 place: at.place.saturating_add(1),
@@ -290,7 +312,8 @@ impl Merging<'_> {
             name: to,
             received,
         };
-        let new = record.bore(after, self.table);
+        let new = self.bore(key, after, Some(self.statement));
+        let record = self.ledger.ids.entry(key).or_default();
         let exists = Said {
             at,
             what: (),
@@ -333,7 +356,7 @@ impl Merging<'_> {
     }
 
     /// The reference to keep; where the statement names a key, the name is noted. It may be news
-    /// though the statement itself is stale: `changed` is set then.
+    /// though the statement itself is stale.
     fn take(&mut self, group: &GroupRef, at: Stamp) -> Ref {
         match group {
             GroupRef::Named(group) => Ref::Name(self.table.group_id(group)),
@@ -345,13 +368,23 @@ impl Merging<'_> {
                         name: self.table.group_id(group),
                         received: self.received,
                     };
-                    self.touched.push(Ref::Key(key));
-                    let record = self.ledger.ids.entry(key).or_default();
-                    self.changed |= record.bore(bore, self.table);
+                    self.bore(key, bore, None);
                 }
                 Ref::Key(key)
             }
         }
+    }
+
+    /// Notes a name that a group bore; says whether that was not known.
+    fn bore(&mut self, key: KeyId, bore: Bore, statement: Option<usize>) -> bool {
+        self.touched.push(Ref::Key(key));
+        let record = self.ledger.ids.entry(key).or_default();
+        let new = record.bore(bore, self.table);
+        if new {
+            let what = Kept::Bore(key, bore);
+            self.added.push(Added { statement, what });
+        }
+        new
     }
 
     /// Notes a saying about a group; says whether it was new.
@@ -366,7 +399,13 @@ impl Merging<'_> {
                     received: self.received,
                 };
                 let record = self.ledger.names.entry(group).or_default();
-                return record.take(saying, self.table);
+                let new = record.take(saying, self.table);
+                if new {
+                    let statement = Some(self.statement);
+                    let what = Kept::Saying(group, saying);
+                    self.added.push(Added { statement, what });
+                }
+                return new;
             }
         };
         let plain = self.said(at, ());

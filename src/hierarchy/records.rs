@@ -351,14 +351,41 @@ impl SourceLedger {
     }
 }
 
+/// Something that a record may hold or have thinned out.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kept {
+    Bore(KeyId, Bore),
+    Saying(GroupId, Saying),
+}
+
+impl SourceLedger {
+    /// Whether it is still there.
+    pub(super) fn keeps(&self, kept: &Kept, table: &Table) -> bool {
+        match kept {
+            Kept::Bore(key, bore) => {
+                let record = self.ids.get(key);
+                record.is_some_and(|record| record.place_of(bore, table).is_ok())
+            }
+            Kept::Saying(name, saying) => {
+                let record = self.names.get(name);
+                record.is_some_and(|record| record.place_of(saying, table).is_ok())
+            }
+        }
+    }
+}
+
 impl NameRecord {
-    /// Takes a saying, with the earliest receipt; says whether it was new.
-    pub(super) fn take(&mut self, saying: Saying, table: &Table) -> bool {
-        let compare = |known: &Saying| {
+    /// Where it is, or would be.
+    fn place_of(&self, saying: &Saying, table: &Table) -> Result<usize, usize> {
+        self.said.binary_search_by(|known| {
             let at = known.at.cmp(&saying.at);
             at.then_with(|| known.what.compare(&saying.what, table))
-        };
-        match self.said.binary_search_by(compare) {
+        })
+    }
+
+    /// Takes a saying, with the earliest receipt; says whether it was new.
+    pub(super) fn take(&mut self, saying: Saying, table: &Table) -> bool {
+        match self.place_of(&saying, table) {
             Ok(known) => {
                 if let Some(known) = self.said.get_mut(known) {
                     known.received = known.received.min(saying.received);
@@ -398,13 +425,17 @@ impl NameRecord {
 }
 
 impl IdRecord {
-    /// Notes a name that it bore, with the earliest receipt; says whether it was new.
-    pub(super) fn bore(&mut self, bore: Bore, table: &Table) -> bool {
-        let compare = |known: &Bore| {
+    /// Where it is, or would be.
+    fn place_of(&self, bore: &Bore, table: &Table) -> Result<usize, usize> {
+        self.names.binary_search_by(|known| {
             let at = known.at.cmp(&bore.at);
             at.then_with(|| table.cmp_groups(known.name, bore.name))
-        };
-        match self.names.binary_search_by(compare) {
+        })
+    }
+
+    /// Notes a name that it bore, with the earliest receipt; says whether it was new.
+    pub(super) fn bore(&mut self, bore: Bore, table: &Table) -> bool {
+        match self.place_of(&bore, table) {
             Ok(known) => {
                 if let Some(known) = self.names.get_mut(known) {
                     known.received = known.received.min(bore.received);

@@ -965,3 +965,23 @@ fn an_organisation_that_a_seed_names_is_still_none_of_the_others_that_are_attach
         ("Org Other", "Org Base"),
     ]);
 }
+
+#[test]
+fn a_rename_that_is_thinned_out_is_new_only_once() {
+    let mut story = Story::new();
+    let renamed = |to: &str| Statement::Renamed {
+        group: group("Dept A"),
+        key: Some(Key::new("2").unwrap()),
+        to: Name::new(to).unwrap(),
+    };
+    let first = vec![exists("#2 Dept C", "-"), renamed("C")];
+    story.says("hr", 1, first.clone());
+    story.says("hr", 2, vec![renamed("C")]);
+    story.says("hr", 9, vec![Statement::Complete(Scope::Groups)]);
+    let known = story.ledger.clone();
+    let again = story.says("hr", 1, first);
+    assert_eq!(story.ledger, known);
+    assert!(!again.changed);
+    let projection = Projection::of(&story.ledger, None, &story.rules, &again);
+    assert_eq!((projection.applied, projection.stale), (0, 2));
+}
