@@ -195,8 +195,9 @@ impl Claims {
     /// Whether more than one parent may be named.
     pub(super) fn may_conflict(&self) -> bool {
         let persons = self.persons.iter().map(|persons| persons.parents.len());
-        let seed = usize::from(self.seed.is_some());
-        self.said.len() + persons.sum::<usize>() + seed > 1
+        let said = self.said_parents().count();
+        let seed = usize::from(said == 0 && self.seed.is_some());
+        said + persons.sum::<usize>() + seed > 1
     }
 
     /// Every parent that is named, the winner first; persons as counts. A seed's row that newer

@@ -111,7 +111,8 @@ struct Texts {
 struct LedgerDocument {
     salt: Salt,
     seed: Option<SeedNumber>,
-    seeded: Vec<(GroupNumber, Vec<TimeNumber>)>,
+    /// When seeds held a name, but for those that only the newest seed holds.
+    seeded: Vec<(GroupNumber, Few<TimeNumber>)>,
     sources: Vec<SourceDocument>,
 }
 

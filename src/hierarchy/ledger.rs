@@ -5,11 +5,12 @@
 //! whatever order and however often they come. What has become history below a snapshot is thinned
 //! out by `SourceLedger::compact`, which is a function of the union alone and so keeps the laws.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use smallvec::SmallVec;
 
 use super::{
     records::{
@@ -84,6 +85,43 @@ pub(super) struct Seed {
     pub(super) rows: Vec<(GroupId, Option<GroupId>)>,
 }
 
+/// When seeds held a name: each time once, in order. Mostly it is one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Timestamp>")]
+pub(super) struct Times(SmallVec<[Timestamp; 1]>);
+
+impl Times {
+    pub(super) fn insert(&mut self, time: Timestamp) {
+        if let Err(place) = self.0.binary_search(&time) {
+            self.0.insert(place, time);
+        }
+    }
+}
+
+impl std::ops::Deref for Times {
+    type Target = [Timestamp];
+
+    fn deref(&self) -> &[Timestamp] {
+        &self.0
+    }
+}
+
+impl From<Vec<Timestamp>> for Times {
+    fn from(times: Vec<Timestamp>) -> Self {
+        times.into_iter().collect()
+    }
+}
+
+impl FromIterator<Timestamp> for Times {
+    fn from_iter<T: IntoIterator<Item = Timestamp>>(times: T) -> Self {
+        let mut all = Self::default();
+        for time in times {
+            all.insert(time);
+        }
+        all
+    }
+}
+
 /// Everything that is remembered of what was said.
 ///
 /// As JSON it is plain, every name written out where it is meant; a state has a shorter form.
@@ -93,7 +131,7 @@ pub struct Ledger {
     pub(super) table: Table,
     pub(super) seed: Option<Seed>,
     /// Every name that any seed ever held, and when: older claims on it no longer count.
-    pub(super) seeded: BTreeMap<GroupId, BTreeSet<Timestamp>>,
+    pub(super) seeded: BTreeMap<GroupId, Times>,
     pub(super) sources: BTreeMap<SourceName, SourceLedger>,
 }
 
@@ -131,7 +169,8 @@ impl Ledger {
         }
         for (group, times) in &other.seeded {
             let group = joining.group(*group);
-            self.seeded.entry(group).or_default().extend(times);
+            let known = self.seeded.entry(group).or_default();
+            times.iter().for_each(|time| known.insert(*time));
         }
         if let Some(Seed { time, rows }) = &other.seed {
             let rows = rows
@@ -147,9 +186,7 @@ impl Ledger {
 
     /// Takes the seed if it is newer than the one known; says whether it was.
     pub(super) fn join_seed(&mut self, seed: Seed) -> bool {
-        for (group, _) in &seed.rows {
-            self.seeded.entry(*group).or_default().insert(seed.time);
-        }
+        seed.note_names(&mut self.seeded);
         let newer = self
             .seed
             .as_ref()
@@ -170,6 +207,13 @@ impl Seed {
         Self {
             time,
             rows: rows.collect(),
+        }
+    }
+
+    /// Notes when the names of its rows were held.
+    pub(super) fn note_names(&self, seeded: &mut BTreeMap<GroupId, Times>) {
+        for (group, _) in &self.rows {
+            seeded.entry(*group).or_default().insert(self.time);
         }
     }
 

@@ -3,13 +3,13 @@
 //! So the states of the formats 1 and 2 are, and so two ledgers are compared: what is remembered
 //! decides, and not in which order the names were first heard of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    ledger::{Ledger, Salt, Seed},
+    ledger::{Ledger, Salt, Seed, Times},
     name::{Group, Key, Name},
     pairs,
     records::{self, Bore, FirstAttempt, PersonKey, Said, Saying, SourceLedger, Stamp},
@@ -24,7 +24,7 @@ struct PlainLedger {
     salt: Salt,
     seed: Option<PlainSeed>,
     #[serde(with = "pairs")]
-    seeded: BTreeMap<Group, BTreeSet<Timestamp>>,
+    seeded: BTreeMap<Group, Times>,
     sources: BTreeMap<SourceName, PlainSource>,
 }
 
@@ -263,6 +263,9 @@ impl PlainLedger {
         });
         for (group, times) in seeded {
             ledger.seeded.insert(table.group_id(&group), times);
+        }
+        if let Some(seed) = &ledger.seed {
+            seed.note_names(&mut ledger.seeded);
         }
         for (name, source) in sources {
             ledger.sources.insert(name, source.source(table)?);

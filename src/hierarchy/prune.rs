@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
-    ledger::Ledger,
+    ledger::{Ledger, Times},
     plain::PlainRef,
     published::Published,
     reach::{needed_groups, reached_from, references},
@@ -53,7 +53,7 @@ impl Ledger {
                 })
                 .collect();
             // Of a name that was never another one, the newest seed's time says it all.
-            let mut times: Vec<(GroupId, BTreeSet<Timestamp>)> = Vec::new();
+            let mut times: Vec<(GroupId, Times)> = Vec::new();
             for (name, known) in &self.seeded {
                 if known.len() > 1 && reached_from([*name].into(), &views, names).len() == 1 {
                     let newest = known.last();

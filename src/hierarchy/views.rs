@@ -1,11 +1,11 @@
 //! All configured sources' views together, and what names mean across them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ledger::{Ledger, Seed},
+    ledger::{Ledger, Seed, Times},
     name::Group,
     plain::PlainRef,
     project::Rules,
@@ -35,7 +35,7 @@ pub(super) struct SourceId(u32);
 pub(super) struct Views<'a> {
     by_source: Vec<(&'a SourceName, View<'a>)>,
     seed: Option<&'a Seed>,
-    seeded: &'a BTreeMap<GroupId, BTreeSet<Timestamp>>,
+    seeded: &'a BTreeMap<GroupId, Times>,
     /// Whether names may lead to others: else nothing needs to be followed.
     has_other_names: bool,
 }
@@ -98,7 +98,7 @@ impl<'a> Views<'a> {
     pub(super) fn seeded(&self, names: &Names<'_>) -> Dense<GroupId, Option<Timestamp>> {
         let mut seeded: Dense<GroupId, Option<Timestamp>> = Dense::default();
         for (name, times) in self.seeded {
-            for time in times {
+            for time in times.iter() {
                 let present = self.follow_seeded(*name, Stamp::first(*time), names);
                 let known = seeded.slot(present);
                 *known = (*known).max(Some(*time));

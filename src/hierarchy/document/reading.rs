@@ -182,7 +182,9 @@ impl Reader {
             });
             let rows = rows.collect::<Result<_, _>>()?;
             let time = self.time(time)?;
-            ledger.seed = Some(Seed { time, rows });
+            let seed = Seed { time, rows };
+            seed.note_names(&mut ledger.seeded);
+            ledger.seed = Some(seed);
         }
         for (group, times) in seeded {
             let times = times.into_iter().map(|time| self.time(time));

@@ -365,6 +365,15 @@ impl<'a> Numbers<'a> {
             seeded,
             sources,
         } = ledger;
+        let mut rows_of_seed: Dense<GroupId, bool> = Dense::default();
+        for (group, _) in seed.iter().flat_map(|seed| &seed.rows) {
+            *rows_of_seed.slot(*group) = true;
+        }
+        let newest = seed.as_ref().map(|seed| seed.time);
+        let seeded = seeded.iter().filter(|(group, times)| {
+            let follows = rows_of_seed.of(**group) && times.len() == 1;
+            !follows || times.first().copied() != newest
+        });
         let seed = seed.as_ref().map(|Seed { time, rows }| {
             let rows = rows.iter().map(|(group, parent)| {
                 let parent = parent.map(|parent| self.group(parent));
@@ -373,7 +382,7 @@ impl<'a> Numbers<'a> {
             let rows = rows.collect();
             (self.time(*time), rows)
         });
-        let seeded = seeded.iter().map(|(group, times)| {
+        let seeded = seeded.map(|(group, times)| {
             let times = times.iter().map(|time| self.time(*time)).collect();
             (self.group(*group), times)
         });
