@@ -29,8 +29,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use self::{
     ahead::HeadStart,
-    loading::Known,
-    pending::Send,
+    loading::{Known, let_go_out},
     rereading::Rereading,
     rereads::Rereads,
     round::Round,
@@ -47,7 +46,7 @@ use crate::{
     hierarchy::{Guard, Rules, Salt},
     report::{Report, Status},
     reread::Rereader,
-    state::{State, StateError},
+    state::{Prepared, Publication, State, StateError},
     store::{StateStore, StoreError},
     timestamp::Clock,
 };
@@ -190,18 +189,9 @@ impl Bridge {
         let mut read = None;
         loop {
             progress.tries.pause_before_another_round(deadlines).await?;
-            let (state, tag) = self.load(deadlines).await?;
-            let as_loaded = cfg!(debug_assertions).then(|| outline(&state));
-            let (organizations, rereads) = match &read {
-                Some(read) => read,
-                None => read.insert(tokio::join!(
-                    self.organizations(&state.ledger, change, deadlines),
-                    self.rereads(&state, change, deadlines),
-                )),
-            };
-            let mut round = self.round(state, tag, change, organizations, rereads)?;
-            // An approval whose swap landed and whose answer was lost finds nothing pending any more.
-            round.pending.is_approved_already(progress.put);
+            let mut round = self
+                .next_round(change, &mut read, &progress, deadlines)
+                .await?;
             // A refused action changes nothing; but a PUT that was made on its behalf is made good.
             if let Some(refused) = round.pending.refused.take_if(|_| !progress.owing) {
                 return Err(BridgeError::Refused(refused));
@@ -209,12 +199,11 @@ impl Bridge {
             if self.policy.dry_run {
                 return Ok(self.dry_run(&round, change));
             }
-            let send = round.pending.send(&round.state, progress.owing);
-            let Some(send) = send else {
+            let Some(send) = round.send.take() else {
                 let changed = round.changed | round.refresh_anchors();
                 if !changed && !progress.put {
                     debug_assert!(
-                        as_loaded.is_none_or(|loaded| loaded == outline(&round.state)),
+                        round.is_as_loaded(),
                         "what has not changed is as it was loaded"
                     );
                     let report = self.report(&round, change, None);
@@ -233,12 +222,21 @@ impl Bridge {
                     Saved::Lost | Saved::Unknown => continue,
                 }
             };
+            let publication = round.publication(&send, change);
+            let mut prepared = None;
             if progress.given_up.is_none() {
-                match self.put(&send, &round, deadlines).await {
-                    Ok(()) => progress.put = true,
+                let put = self.put_and_prepare(&mut round, &publication, deadlines);
+                match put.await? {
+                    (Ok(()), written) => {
+                        progress.put = true;
+                        prepared = Some(written);
+                    }
                     #[cfg(feature = "planted")]
-                    Err(_) if planted::has(Bug::FailedPutPublished) => progress.put = true,
-                    Err(failure) => {
+                    (Err(_), written) if planted::has(Bug::FailedPutPublished) => {
+                        progress.put = true;
+                        prepared = Some(written);
+                    }
+                    (Err(failure), _) => {
                         // Only what Calven has certainly not taken leaves us sure of what it holds.
                         let sure = failure
                             .as_ref()
@@ -248,7 +246,7 @@ impl Bridge {
                     }
                 }
             }
-            if progress.given_up.is_some() {
+            let Some(prepared) = prepared else {
                 let is_unsure = progress.owing;
                 #[cfg(feature = "planted")]
                 let is_unsure = is_unsure && !planted::has(Bug::UnsureNotSaved);
@@ -268,8 +266,8 @@ impl Bridge {
                 let answer = self.give_up(&round, change, progress);
                 self.keep(round);
                 return answer;
-            }
-            round.publish(send, change, self.clock.now());
+            };
+            round.publish(publication, prepared, change, self.clock.now());
             progress.owing = true;
             #[cfg(feature = "planted")]
             if planted::has(Bug::OwedPutNotPaid) {
@@ -320,19 +318,32 @@ impl Bridge {
         Ok(found)
     }
 
+    /// PUTs what the round sends. Meanwhile, what is to be saved then is written.
+    async fn put_and_prepare(
+        &self,
+        round: &mut Round,
+        publication: &Publication,
+        deadlines: Deadlines,
+    ) -> Result<(Result<(), Option<CalvenError>>, Prepared), StateError> {
+        let body = round.body.take();
+        let preparing = async {
+            let_go_out().await;
+            round.state.prepare(publication)
+        };
+        let (put, prepared) = tokio::join!(self.put(body, deadlines), preparing);
+        Ok((put, prepared.map_err(|_| StateError::Invalid)?))
+    }
+
     async fn put(
         &self,
-        send: &Send,
-        round: &Round,
+        body: Option<Vec<u8>>,
         deadlines: Deadlines,
     ) -> Result<(), Option<CalvenError>> {
         if Instant::now() >= deadlines.publish {
             return Err(None);
         }
         // Writing JSON into memory does not fail.
-        let body = send
-            .body(&round.projection, &round.state)
-            .map_err(|_| None)?;
+        let body = body.ok_or(None)?;
         #[cfg(feature = "planted")]
         let body = match planted::has(Bug::RowsInNoOrder) {
             true => planted::in_no_order(&body),
@@ -353,15 +364,6 @@ impl Bridge {
             Some(error)
         })
     }
-}
-
-/// What a state that has not changed has in common with what was loaded, for a debug assertion: all but numbers. Of a
-/// statement that is said again an earlier receipt is taken, and that is no change to save.
-fn outline(state: &State) -> Option<Vec<u8>> {
-    let plain = (&state.ledger, &state.published, &state.due);
-    let mut document = serde_json::to_vec(&plain).ok()?;
-    document.retain(|byte| !byte.is_ascii_digit());
-    Some(document)
 }
 
 /// As a warning it passes; as an error somebody must mend something.

@@ -4,7 +4,7 @@ mod document;
 mod due;
 mod handshake;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, iter};
 
 use serde::Deserialize;
 
@@ -89,6 +89,42 @@ pub struct HistoryEntry {
     undo: Undo,
 }
 
+/// What is about to be published.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// What is sent.
+    pub published: Published,
+    /// What led to it.
+    pub cause: String,
+    /// What changes.
+    pub counts: Counts,
+    /// What is held from then on.
+    pub hold: Hold,
+}
+
+/// What a state remembers of a publication once it is made, written before that is known.
+pub struct Prepared {
+    undo: Undo,
+    document: Vec<u8>,
+}
+
+/// How the document begins of a state that has published something.
+pub struct Begun(Vec<u8>);
+
+impl fmt::Debug for Begun {
+    /// As [`Prepared`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Begun([redacted])")
+    }
+}
+
+impl fmt::Debug for Prepared {
+    /// The state names people's departments.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Prepared([redacted])")
+    }
+}
+
 /// Why a document is not a state.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -141,28 +177,48 @@ impl State {
         self.published.as_ref().map_or(0, Published::groups)
     }
 
-    /// Takes what was PUT as published: the version rises, and history remembers the way back.
+    /// What will be remembered once this is published, if nothing else changes meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn prepare(&self, publication: &Publication) -> Result<Prepared, serde_json::Error> {
+        let Publication {
+            published, hold, ..
+        } = publication;
+        let undo = match &self.published {
+            Some(before) => published.undo_to(before),
+            None => published.undo_to(&Published::default()),
+        };
+        let replaced = usize::from(self.replaces_the_last(&undo));
+        let older = self.history.iter().skip(replaced).map(|entry| &entry.undo);
+        let undos: Vec<&Undo> = iter::once(&undo).chain(older).take(HISTORY).collect();
+        let publishable = publishable(Some(published), hold);
+        let document = document::begin(&self.ledger, &publishable, &undos)?;
+        Ok(Prepared { undo, document })
+    }
+
+    /// Takes what was PUT as published: the version rises, and history remembers the way back. Returns how the document
+    /// begins that is to be saved.
     ///
     /// A version that changed nothing replaces the one before it that changed nothing either, so
     /// that regular reconciles don't crowd out what can be gone back to.
     pub fn publish(
         &mut self,
-        published: Published,
-        cause: String,
-        counts: Counts,
+        publication: Publication,
+        prepared: Prepared,
         time: Timestamp,
-    ) {
-        let before = self.published.take().unwrap_or_default();
-        let undo = published.undo_to(&before);
-        let quiet = undo.is_empty();
+    ) -> Begun {
+        let Publication {
+            published,
+            cause,
+            counts,
+            hold,
+        } = publication;
+        let Prepared { undo, document } = prepared;
         self.version += 1;
         self.unsure = false;
-        if quiet
-            && self
-                .history
-                .first()
-                .is_some_and(|last| last.undo.is_empty())
-        {
+        self.hold = hold;
+        if self.replaces_the_last(&undo) {
             self.history.remove(0);
         }
         let groups = published.groups();
@@ -179,6 +235,26 @@ impl State {
         );
         self.history.truncate(HISTORY);
         self.published = Some(published);
+        Begun(document)
+    }
+
+    /// Whether neither this publication nor the last one changed anything.
+    fn replaces_the_last(&self, undo: &Undo) -> bool {
+        let last = self.history.first();
+        undo.is_empty() && last.is_some_and(|last| last.undo.is_empty())
+    }
+
+    /// Writes the document of which the beginning was written ahead.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_begun(&self, begun: Begun) -> Result<Vec<u8>, serde_json::Error> {
+        let document = self.finish(begun.0)?;
+        debug_assert!(
+            self.encode().is_ok_and(|whole| whole == document),
+            "what was written ahead is what is remembered"
+        );
+        Ok(document)
     }
 
     /// What was published as this version, if that is remembered.
@@ -205,12 +281,16 @@ impl State {
 
     /// Everything that may be published again and so must be found by its names.
     pub fn publishable(&self) -> Vec<&Published> {
-        let target = match &self.hold {
-            Hold::RollbackWaits { target, .. } => Some(target),
-            Hold::No | Hold::RolledBack { .. } => None,
-        };
-        self.published.iter().chain(target).collect()
+        publishable(self.published.as_ref(), &self.hold)
     }
+}
+
+fn publishable<'a>(published: Option<&'a Published>, hold: &'a Hold) -> Vec<&'a Published> {
+    let target = match hold {
+        Hold::RollbackWaits { target, .. } => Some(target),
+        Hold::No | Hold::RolledBack { .. } => None,
+    };
+    published.into_iter().chain(target).collect()
 }
 
 #[cfg(test)]
@@ -231,11 +311,23 @@ mod tests {
         Projection::of(&ledger, None, &Rules::default(), &Merged::default()).as_published()
     }
 
+    fn publish(state: &mut State, published: Published, time: Timestamp) {
+        let publication = Publication {
+            published,
+            cause: "test".to_owned(),
+            counts: Counts::default(),
+            hold: state.hold.clone(),
+        };
+        let prepared = state.prepare(&publication).unwrap();
+        let begun = state.publish(publication, prepared, time);
+        assert_eq!(state.encode_begun(begun).unwrap(), state.encode().unwrap());
+    }
+
     fn state_of(versions: &[&[&str]]) -> State {
         let mut state = State::new(Salt::new([1; 32]));
         for (index, names) in versions.iter().enumerate() {
             let time = Timestamp::from_seconds(i64::try_from(index).unwrap());
-            state.publish(published(names), "test".to_owned(), Counts::default(), time);
+            publish(&mut state, published(names), time);
         }
         state
     }
@@ -287,7 +379,7 @@ mod tests {
         let mut state = state_of(&[&["b"], &["a"]]);
         for seconds in 2..30 {
             let time = Timestamp::from_seconds(seconds);
-            state.publish(as_of(seconds), "test".to_owned(), Counts::default(), time);
+            publish(&mut state, as_of(seconds), time);
         }
         let kept: Vec<u64> = state.history.iter().map(|entry| entry.version).collect();
         assert_eq!(kept, [30, 2, 1]);
@@ -300,12 +392,7 @@ mod tests {
         let mut state = State::new(Salt::new([1; 32]));
         for name in &names {
             let time = Timestamp::from_seconds(0);
-            state.publish(
-                published(&[name]),
-                "test".to_owned(),
-                Counts::default(),
-                time,
-            );
+            publish(&mut state, published(&[name]), time);
         }
         assert_eq!(state.history.len(), HISTORY);
         assert_eq!(state.version_published(10), None);

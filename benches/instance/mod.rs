@@ -15,7 +15,7 @@ use calven_bridge::{
         config::{Source, Sources},
         given::Given,
     },
-    state::State,
+    state::{Hold, Publication, State},
     timestamp::Timestamp,
 };
 
@@ -46,8 +46,8 @@ pub(crate) const PARTS: [&str; 6] = [
     "projection",
     "plan",
     "PUT body",
-    "publish",
-    "encode",
+    "what is saved",
+    "saving",
 ];
 
 /// An instance, and the sender that it serves.
@@ -145,19 +145,25 @@ impl Instance {
         black_box(published.is_none_or(|one| one.hierarchy() != projection.hierarchy));
         black_box(self.guard.holds(&plan, state.published_groups()));
         let planned_at = Instant::now();
-        drop(black_box(serde_json::to_vec(&projection.hierarchy)?));
+        drop(black_box(projection.hierarchy.to_json()?));
         let written_at = Instant::now();
-        let cause = "webhook groups".to_owned();
-        state.publish(projection.as_published(), cause, plan.counts(), received);
-        let published_at = Instant::now();
-        let saved = state.encode()?;
+        let publication = Publication {
+            published: projection.as_published(),
+            cause: "webhook groups".to_owned(),
+            counts: plan.counts(),
+            hold: Hold::No,
+        };
+        let prepared = state.prepare(&publication)?;
+        let prepared_at = Instant::now();
+        let begun = state.publish(publication, prepared, received);
+        let saved = state.encode_begun(begun)?;
         let laps = [
             merged_at - began,
             projected_at - merged_at,
             planned_at - projected_at,
             written_at - planned_at,
-            published_at - written_at,
-            published_at.elapsed(),
+            prepared_at - written_at,
+            prepared_at.elapsed(),
         ];
         Ok(Taken { laps, saved })
     }

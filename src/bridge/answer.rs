@@ -146,6 +146,10 @@ impl Bridge {
             changed: _,
             warnings,
             waiting,
+            send: _,
+            body: _,
+            begun: _,
+            as_loaded: _,
         } = round;
         let own = change.is_a_sender_s();
         // While a rollback waits for approval its plan is the pending one, and what was said waits too.

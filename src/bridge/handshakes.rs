@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     hierarchy::SourceName,
-    state::{HandshakeToken, State},
+    state::{HandshakeToken, State, StateError},
 };
 
 impl Bridge {
@@ -89,7 +89,8 @@ impl Bridge {
             if self.policy.dry_run {
                 return Ok(true);
             }
-            match self.save(&state, tag, &mut tries, deadlines).await? {
+            let bytes = state.encode().map_err(|_| StateError::Invalid)?;
+            match self.save(bytes, tag, &mut tries, deadlines).await? {
                 Saved::Won(tag) => {
                     self.known.keep(state, Some(tag));
                     return Ok(true);

@@ -1,7 +1,7 @@
 //! Loading the state: what is in memory already is not read again while its tag holds.
 //!
 //! Between two invocations the newest state that was loaded or saved is kept, decoded. Who needs it takes it out, asks the
-//! store whether it is still the newest, and changes it at will. It comes back once it is saved, or where it was not changed,
+//! store whether it is still the newest, and changes it at will. What follows from it is worked out meanwhile. It comes back once it is saved, or where it was not changed,
 //! with the tag that it is stored under. So what is kept is what is stored (but for the receipt of a statement that was said
 //! again, where that is earlier: nobody saves for its sake), and it is never copied. Whoever else is at work meanwhile finds
 //! nothing kept, and reads all of it.
@@ -26,6 +26,14 @@ pub(super) type Current = (State, Option<Tag>);
 #[derive(Default)]
 pub(super) struct Known(Mutex<Kept>);
 
+/// What a round begins with.
+pub(super) enum Start {
+    /// What is stored.
+    Newest(Current),
+    /// What is kept as stored under this tag, which may not be the newest.
+    Kept(State, Tag),
+}
+
 #[derive(Default)]
 enum Kept {
     #[default]
@@ -43,11 +51,7 @@ impl Bridge {
             Kept::Ahead(loaded) => loaded,
             Kept::Nothing => self.load_all(deadlines).await,
             Kept::Stored(state, tag) => {
-                let since = timeout_at(deadlines.end, self.store.load_since(&tag)).await;
-                let since = since
-                    .map_err(|_| BridgeError::TimeIsUp)
-                    .and_then(|since| Ok(since?));
-                match since {
+                match self.since(&tag, deadlines).await {
                     Ok(Since::Unchanged) => Ok((state, Some(tag))),
                     Ok(Since::Changed(loaded)) => {
                         // There may be no room for two of them.
@@ -61,6 +65,25 @@ impl Bridge {
                 }
             }
         }
+    }
+
+    /// The state that is kept, which may not be the newest any more; where none is, the one that is stored.
+    pub(super) async fn kept_or_loaded(&self, deadlines: Deadlines) -> Result<Start, BridgeError> {
+        Ok(match self.known.take(deadlines.end).await? {
+            Kept::Ahead(loaded) => Start::Newest(loaded?),
+            Kept::Nothing => Start::Newest(self.load_all(deadlines).await?),
+            Kept::Stored(state, tag) => Start::Kept(state, tag),
+        })
+    }
+
+    /// What is stored by now, unless this tag is still the newest.
+    pub(super) async fn since(
+        &self,
+        tag: &Tag,
+        deadlines: Deadlines,
+    ) -> Result<Since, BridgeError> {
+        let since = timeout_at(deadlines.end, self.store.load_since(tag)).await;
+        Ok(since.map_err(|_| BridgeError::TimeIsUp)??)
     }
 
     /// Loads the state before it is known whether it is needed; whoever needs it waits for that, and takes what came of it.
@@ -92,11 +115,19 @@ impl Bridge {
         self.decoded(loaded.map_err(|_| BridgeError::TimeIsUp)??)
     }
 
-    fn decoded(&self, loaded: Option<Loaded>) -> Result<Current, BridgeError> {
+    pub(super) fn decoded(&self, loaded: Option<Loaded>) -> Result<Current, BridgeError> {
         Ok(match loaded {
             Some(Loaded { bytes, tag }) => (State::decode(&bytes)?, Some(tag)),
             None => (State::new(self.salt.clone()), None),
         })
+    }
+}
+
+/// Lets a request go out that was made just before, where what follows takes the thread for itself: its connection is
+/// another task's.
+pub(super) async fn let_go_out() {
+    for _ in 0..2 {
+        tokio::task::yield_now().await;
     }
 }
 

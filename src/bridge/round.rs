@@ -1,7 +1,8 @@
 //! One round of the protocol: the state as it was loaded, and what follows from the change.
 
 use super::{
-    Bridge, BridgeError, Change,
+    Bridge, BridgeError, Change, Deadlines, Policy, Progress,
+    loading::{Current, Start, let_go_out},
     pending::{Pending, Send},
     rereads::{Applied, Rereads},
 };
@@ -9,8 +10,8 @@ use crate::{
     capillary::{Organizations, statements},
     hierarchy::{Merged, Projection, plan::Counts},
     report::PlanView,
-    state::{Hold, State},
-    store::Tag,
+    state::{Begun, Hold, Prepared, Publication, State},
+    store::{Since, Tag},
     timestamp::Timestamp,
 };
 
@@ -25,9 +26,75 @@ pub(super) struct Round {
     pub(super) warnings: Vec<String>,
     /// Why events of this invocation wait for a re-read.
     pub(super) waiting: Vec<String>,
+    /// What is to be sent, if anything is.
+    pub(super) send: Option<Send>,
+    /// The body of what is sent, where it is known that it will be.
+    pub(super) body: Option<Vec<u8>>,
+    /// How the document begins once what was sent is published.
+    pub(super) begun: Option<Begun>,
+    /// What it was loaded as, for a debug assertion.
+    pub(super) as_loaded: Option<Vec<u8>>,
 }
 
+/// What was read of Capillary and of sources, once for all rounds of an invocation.
+pub(super) type Read = (Result<Option<Organizations>, String>, Rereads);
+
 impl Bridge {
+    /// Loads, merges, projects and plans. With what is kept in memory that is done while the store is asked whether it is the
+    /// newest still; where it is not, what came of it is dropped, and it is done again.
+    pub(super) async fn next_round(
+        &self,
+        change: &Change<'_>,
+        read: &mut Option<Read>,
+        progress: &Progress,
+        deadlines: Deadlines,
+    ) -> Result<Round, BridgeError> {
+        let (state, tag) = match self.kept_or_loaded(deadlines).await? {
+            Start::Newest(current) => {
+                return self
+                    .round_of(current, change, read, progress, deadlines)
+                    .await;
+            }
+            Start::Kept(state, tag) => (state, tag),
+        };
+        let worked = async {
+            let_go_out().await;
+            let current = (state, Some(tag.clone()));
+            let round = self.round_of(current, change, read, progress, deadlines);
+            Ok::<_, BridgeError>(round.await)
+        };
+        match tokio::try_join!(self.since(&tag, deadlines), worked)? {
+            (Since::Unchanged, round) => round,
+            (Since::Changed(loaded), round) => {
+                // There may be no room for two of them.
+                drop(round);
+                let current = self.decoded(loaded)?;
+                let round = self.round_of(current, change, read, progress, deadlines);
+                round.await
+            }
+        }
+    }
+
+    async fn round_of(
+        &self,
+        (state, tag): Current,
+        change: &Change<'_>,
+        read: &mut Option<Read>,
+        progress: &Progress,
+        deadlines: Deadlines,
+    ) -> Result<Round, BridgeError> {
+        let (organizations, rereads) = match read {
+            Some(read) => read,
+            None => read.insert(tokio::join!(
+                self.organizations(&state.ledger, change, deadlines),
+                self.rereads(&state, change, deadlines),
+            )),
+        };
+        let mut round = self.round(state, tag, change, organizations, rereads)?;
+        round.prepare_to_send(progress, &self.policy);
+        Ok(round)
+    }
+
     /// Merges, projects and plans.
     pub(super) fn round(
         &self,
@@ -37,6 +104,7 @@ impl Bridge {
         organizations: &Result<Option<Organizations>, String>,
         rereads: &Rereads,
     ) -> Result<Round, BridgeError> {
+        let as_loaded = cfg!(debug_assertions).then(|| outline(&state)).flatten();
         let Applied {
             mut changed,
             mut warnings,
@@ -89,6 +157,10 @@ impl Bridge {
             changed,
             warnings,
             waiting,
+            send: None,
+            body: None,
+            begun: None,
+            as_loaded,
         })
     }
 }
@@ -100,6 +172,20 @@ impl Round {
             .is_pending
             .then(|| self.pending.plan.digest(self.state.approvals));
         PlanView::new(&self.pending.plan, digest)
+    }
+
+    /// Decides what is sent, if anything is, and writes its body where it will be.
+    pub(super) fn prepare_to_send(&mut self, progress: &Progress, policy: &Policy) {
+        // An approval whose swap landed and whose answer was lost finds nothing pending any more.
+        self.pending.is_approved_already(progress.put);
+        self.send = self.pending.send(&self.state, progress.owing);
+        if let Some(send) = &self.send
+            && !policy.dry_run
+            && progress.given_up.is_none()
+        {
+            // Writing JSON into memory does not fail.
+            self.body = send.body(&self.projection, &self.state).ok();
+        }
     }
 
     /// Where the rows stay the same, by what they are found again may have changed all the same.
@@ -116,33 +202,68 @@ impl Round {
         changed
     }
 
-    /// Takes what was PUT as published.
-    pub(super) fn publish(&mut self, send: Send, change: &Change<'_>, now: Timestamp) {
+    /// Whether the state is as it was loaded, as far as a debug assertion looks.
+    pub(super) fn is_as_loaded(&self) -> bool {
+        self.as_loaded.is_none() || self.as_loaded == outline(&self.state)
+    }
+
+    /// What is published once this is sent.
+    pub(super) fn publication(&self, send: &Send, change: &Change<'_>) -> Publication {
         let Self {
             state,
             projection,
             pending,
             ..
         } = self;
-        let counts = pending.plan.counts();
         match send {
-            Send::Again => {
-                let published = state.published.clone().unwrap_or_default();
-                state.publish(published, change.cause(), Counts::default(), now);
-            }
-            Send::Projection => {
-                state.publish(projection.as_published(), change.cause(), counts, now);
-                if matches!(change, Change::Approve(_)) {
-                    state.hold = Hold::No;
-                }
-            }
-            Send::Back { version, target } => {
-                state.publish(target, format!("rollback to {version}"), counts, now);
-                state.hold = Hold::RolledBack { version };
-            }
-        }
-        if matches!(change, Change::Approve(_)) && pending.refused.is_none() {
-            state.approvals += 1;
+            Send::Again => Publication {
+                published: state.published.clone().unwrap_or_default(),
+                cause: change.cause(),
+                counts: Counts::default(),
+                hold: state.hold.clone(),
+            },
+            Send::Projection => Publication {
+                published: projection.as_published(),
+                cause: change.cause(),
+                counts: pending.plan.counts(),
+                hold: match change {
+                    Change::Approve(_) => Hold::No,
+                    Change::Deliveries { .. }
+                    | Change::Seed { .. }
+                    | Change::Reconcile { .. }
+                    | Change::Rollback(_)
+                    | Change::Look => state.hold.clone(),
+                },
+            },
+            Send::Back { version, target } => Publication {
+                published: target.clone(),
+                cause: format!("rollback to {version}"),
+                counts: pending.plan.counts(),
+                hold: Hold::RolledBack { version: *version },
+            },
         }
     }
+
+    /// Takes what was PUT as published.
+    pub(super) fn publish(
+        &mut self,
+        publication: Publication,
+        prepared: Prepared,
+        change: &Change<'_>,
+        now: Timestamp,
+    ) {
+        self.begun = Some(self.state.publish(publication, prepared, now));
+        if matches!(change, Change::Approve(_)) && self.pending.refused.is_none() {
+            self.state.approvals += 1;
+        }
+    }
+}
+
+/// What a state that has not changed has in common with what was loaded, for a debug assertion: all but numbers. Of a
+/// statement that is said again an earlier receipt is taken, and that is no change to save.
+fn outline(state: &State) -> Option<Vec<u8>> {
+    let plain = (&state.ledger, &state.published, &state.due);
+    let mut document = serde_json::to_vec(&plain).ok()?;
+    document.retain(|byte| !byte.is_ascii_digit());
+    Some(document)
 }

@@ -8,7 +8,7 @@ use super::{Bridge, BridgeError, Deadlines, Progress, round::Round};
 #[cfg(feature = "planted")]
 use crate::planted;
 use crate::{
-    state::{State, StateError},
+    state::StateError,
     store::{Swap, Tag},
 };
 
@@ -44,7 +44,12 @@ impl Bridge {
         #[cfg(feature = "planted")]
         let before = tag.clone();
         let tries = &mut progress.tries;
-        let saved = self.save(&round.state, tag, tries, deadlines).await;
+        let bytes = match round.begun.take() {
+            Some(begun) => round.state.encode_begun(begun),
+            None => round.state.encode(),
+        };
+        let bytes = bytes.map_err(|_| StateError::Invalid)?;
+        let saved = self.save(bytes, tag, tries, deadlines).await;
         #[cfg(feature = "planted")]
         if planted::has(planted::Bug::UnsavedRemembered) {
             self.known.keep(round.state.clone(), before);
@@ -56,15 +61,14 @@ impl Bridge {
         Ok(saved)
     }
 
-    /// Saves a state if nobody else has saved since it was loaded.
+    /// Saves an encoded state if nobody else has saved since it was loaded.
     pub(super) async fn save(
         &self,
-        state: &State,
+        bytes: Vec<u8>,
         tag: Option<Tag>,
         tries: &mut Tries,
         deadlines: Deadlines,
     ) -> Result<Saved, BridgeError> {
-        let bytes = state.encode().map_err(|_| StateError::Invalid)?;
         let swap = self.store.swap(bytes, tag);
         match tokio::time::timeout_at(deadlines.end, swap).await {
             Ok(Ok(Swap::Won(tag))) => Ok(Saved::Won(tag)),

@@ -14,16 +14,16 @@ use crate::{
 };
 
 /// How every document of the newest format begins.
-const BEGINNING: &[u8] = b"{\"format\":3,";
+const BEGINNING: &[u8] = b"{\"format\":3,\"remembered\":";
 
-/// How a document ends that remembers nothing.
-const NOTHING: &[u8] = b"null}";
-
-/// The newest format. What the model remembers stands at its end, since it is long, and is written and read by the model.
+/// The newest format. What the model remembers stands first: it is long, written and read by the model, and known before all else.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct StateDocument<R> {
-    format: u32,
+    #[serde(rename = "format", skip_serializing)]
+    _format: u32,
+    #[serde(skip_serializing)]
+    remembered: R,
     version: u64,
     unsure: bool,
     unpaid: u64,
@@ -34,7 +34,6 @@ struct StateDocument<R> {
     handshakes: BTreeMap<SourceName, HandshakeToken>,
     /// Whether anything was published: it is the first of what was.
     is_published: bool,
-    remembered: R,
 }
 
 /// What is held; the waiting version is the last of what was published.
@@ -129,14 +128,34 @@ impl State {
     /// # Errors
     /// None in practice: every part of it can be written as JSON.
     pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut document = serde_json::to_vec(&StateDocument::of(self))?;
-        // What the model writes takes the place of the nothing that ends the document.
-        document.truncate(document.len().saturating_sub(NOTHING.len()));
         let undos: Vec<&Undo> = self.history.iter().map(|entry| &entry.undo).collect();
-        Document::of(&self.ledger, &self.publishable(), &undos).write_json(&mut document)?;
-        document.push(b'}');
-        Ok(document)
+        self.finish(begin(&self.ledger, &self.publishable(), &undos)?)
     }
+
+    /// Writes the document, of which what the model remembers is there.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub(super) fn finish(&self, mut begun: Vec<u8>) -> Result<Vec<u8>, serde_json::Error> {
+        let rest = begun.len();
+        serde_json::to_writer(&mut begun, &StateDocument::of(self))?;
+        // The rest is written as an object of its own, and goes on where the other one stopped.
+        if let Some(brace) = begun.get_mut(rest) {
+            *brace = b',';
+        }
+        Ok(begun)
+    }
+}
+
+/// Writes how a document begins: with what the model remembers.
+pub(super) fn begin(
+    ledger: &Ledger,
+    published: &[&Published],
+    undos: &[&Undo],
+) -> Result<Vec<u8>, serde_json::Error> {
+    let mut document = BEGINNING.to_vec();
+    Document::of(ledger, published, undos).write_json(&mut document)?;
+    Ok(document)
 }
 
 impl StateDocument<()> {
@@ -154,7 +173,7 @@ impl StateDocument<()> {
             handshakes,
         } = state;
         Self {
-            format: FORMAT,
+            _format: FORMAT,
             version: *version,
             unsure: *unsure,
             unpaid: *unpaid,
@@ -187,7 +206,7 @@ impl StateDocument<()> {
 impl<R> StateDocument<R> {
     fn state(self, remembered: Remembered) -> Result<State, StateError> {
         let Self {
-            format: _,
+            _format: _,
             version,
             unsure,
             unpaid,
