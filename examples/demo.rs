@@ -301,6 +301,7 @@ impl Demo {
                 first: Duration::from_millis(20),
                 ..RetryPolicy::default()
             },
+            metrics: None,
             salt: Salt::new([0; 32]),
         };
         let signing_key = secret("hris/acme", "signingSecret")?;

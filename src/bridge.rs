@@ -22,6 +22,7 @@ mod rereading;
 mod rereads;
 mod round;
 mod saving;
+mod tallying;
 
 use std::{sync::Arc, time::Duration};
 
@@ -48,6 +49,7 @@ use crate::{
     reread::Rereader,
     state::{Prepared, Publication, State, StateError},
     store::{StateStore, StoreError},
+    tally::{Lap, Sent, Tally},
     timestamp::Clock,
 };
 
@@ -128,6 +130,8 @@ struct Progress {
     put: bool,
     /// Why no further PUT is tried.
     given_up: Option<Option<CalvenError>>,
+    /// What this round has published, should it be saved.
+    sent: Option<Sent>,
     tries: Tries,
 }
 
@@ -157,7 +161,7 @@ impl Bridge {
         }
     }
 
-    /// Merges a change, publishes what follows from it, and saves.
+    /// Merges a change, publishes what follows from it, and saves. What it did on the way is in the tally, however it ends.
     ///
     /// # Errors
     /// [`BridgeError`]; all but [`BridgeError::NotPublished`] and [`BridgeError::NoTimeToPublish`]
@@ -166,9 +170,10 @@ impl Bridge {
         &self,
         change: &Change<'_>,
         deadlines: Deadlines,
+        tally: &mut Tally,
     ) -> Result<Report, BridgeError> {
         // Boxed: what lies so deep would be copied from frame to frame.
-        let rounds = Box::pin(self.rounds(change, deadlines));
+        let rounds = Box::pin(self.rounds(change, deadlines, tally));
         self.with_a_head_start(deadlines, rounds).await
     }
 
@@ -176,6 +181,7 @@ impl Bridge {
         &self,
         change: &Change<'_>,
         deadlines: Deadlines,
+        tally: &mut Tally,
     ) -> Result<Report, BridgeError> {
         let owing = matches!(change, Change::Reconcile { .. });
         #[cfg(feature = "planted")]
@@ -184,13 +190,15 @@ impl Bridge {
             owing,
             put: false,
             given_up: None,
+            sent: None,
             tries: Tries::default(),
         };
         let mut read = None;
         loop {
             progress.tries.pause_before_another_round(deadlines).await?;
+            progress.sent = None;
             let mut round = self
-                .next_round(change, &mut read, &progress, deadlines)
+                .next_round(change, &mut read, &progress, deadlines, tally)
                 .await?;
             // A refused action changes nothing; but a PUT that was made on its behalf is made good.
             if let Some(refused) = round.pending.refused.take_if(|_| !progress.owing) {
@@ -207,16 +215,16 @@ impl Bridge {
                         "what has not changed is as it was loaded"
                     );
                     let report = self.report(&round, change, None);
-                    self.keep(round);
+                    self.conclude(round, None, tally);
                     return Ok(report);
                 }
                 match self
-                    .save_round(&mut round, &mut progress, deadlines)
+                    .save_round(&mut round, &mut progress, deadlines, tally)
                     .await?
                 {
                     Saved::Won(_) => {
                         let answer = self.finish(&round, change, &progress);
-                        self.keep(round);
+                        self.conclude(round, None, tally);
                         return answer;
                     }
                     Saved::Lost | Saved::Unknown => continue,
@@ -225,7 +233,7 @@ impl Bridge {
             let publication = round.publication(&send, change);
             let mut prepared = None;
             if progress.given_up.is_none() {
-                let put = self.put_and_prepare(&mut round, &publication, deadlines);
+                let put = self.put_and_prepare(&mut round, &publication, deadlines, tally);
                 match put.await? {
                     (Ok(()), written) => {
                         progress.put = true;
@@ -256,7 +264,7 @@ impl Bridge {
                 }
                 if round.changed || progress.owing {
                     match self
-                        .save_round(&mut round, &mut progress, deadlines)
+                        .save_round(&mut round, &mut progress, deadlines, tally)
                         .await?
                     {
                         Saved::Won(_) => {}
@@ -264,9 +272,10 @@ impl Bridge {
                     }
                 }
                 let answer = self.give_up(&round, change, progress);
-                self.keep(round);
+                self.conclude(round, None, tally);
                 return answer;
             };
+            progress.sent = self.sent(&round, &send);
             round.publish(publication, prepared, change, self.clock.now());
             progress.owing = true;
             #[cfg(feature = "planted")]
@@ -274,12 +283,12 @@ impl Bridge {
                 progress.owing = false;
             }
             match self
-                .save_round(&mut round, &mut progress, deadlines)
+                .save_round(&mut round, &mut progress, deadlines, tally)
                 .await?
             {
                 Saved::Won(_) => {
                     let answer = self.finish(&round, change, &progress);
-                    self.keep(round);
+                    self.conclude(round, progress.sent, tally);
                     return answer;
                 }
                 Saved::Lost | Saved::Unknown => {}
@@ -324,13 +333,14 @@ impl Bridge {
         round: &mut Round,
         publication: &Publication,
         deadlines: Deadlines,
+        tally: &mut Tally,
     ) -> Result<(Result<(), Option<CalvenError>>, Prepared), StateError> {
         let body = round.body.take();
         let preparing = async {
             let_go_out().await;
             round.state.prepare(publication)
         };
-        let (put, prepared) = tokio::join!(self.put(body, deadlines), preparing);
+        let (put, prepared) = tokio::join!(self.put(body, deadlines, tally), preparing);
         Ok((put, prepared.map_err(|_| StateError::Invalid)?))
     }
 
@@ -338,7 +348,9 @@ impl Bridge {
         &self,
         body: Option<Vec<u8>>,
         deadlines: Deadlines,
+        tally: &mut Tally,
     ) -> Result<(), Option<CalvenError>> {
+        let _lap = Lap::of(&mut tally.steps.put);
         if Instant::now() >= deadlines.publish {
             return Err(None);
         }
@@ -355,7 +367,10 @@ impl Bridge {
             true => until + Duration::from_secs(60),
             false => until,
         };
+        tally.puts += 1;
         self.calven.put(body, until).await.map_err(|error| {
+            tally.calven_errors += 1;
+            tally.calven_refusals += u64::from(!error.is_transient());
             let may_have_landed = error.may_have_landed();
             match error.is_transient() {
                 true => tracing::warn!(%error, may_have_landed, "{NOT_TAKEN}"),

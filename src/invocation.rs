@@ -3,6 +3,7 @@
 mod assemble;
 mod kind;
 mod log;
+mod telling;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,16 +19,21 @@ use lambda_runtime::{
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use self::{kind::Invocation, log::log};
+use self::{
+    kind::Invocation,
+    telling::{Invoked, Teller, Told},
+};
 use crate::{
     bridge::{Bridge, BridgeError, Change, Deadlines},
     hierarchy::Salt,
     http::Client,
+    metrics::Metrics,
     operator::{ACTIONS, Action, Answer, BadAction, carry_out},
     queue::{Batch, BatchResponse, Queue},
     retry::RetryPolicy,
     secrets::SecretsHome,
     store::{BoxFuture, StateStore},
+    tally::Tally,
     timestamp::{Clock, Timestamp},
     webhook::{Edge, Outcome, Says, deadlines},
 };
@@ -55,6 +61,8 @@ pub struct Parts {
     pub clock: Clock,
     /// How the remotes are retried.
     pub retry: RetryPolicy,
+    /// Where the metrics go, where they are wanted.
+    pub metrics: Option<Metrics>,
     /// The first state's salt, random; of no use where there is a state.
     pub salt: Salt,
 }
@@ -66,6 +74,7 @@ pub struct Function {
     bridge: Arc<Bridge>,
     publish_budget: Duration,
     clock: Clock,
+    teller: Arc<Teller>,
 }
 
 /// A failed invocation: what Lambda shows as `errorType` and `errorMessage`.
@@ -124,23 +133,32 @@ impl Function {
     pub fn handle(&self, event: Value, context: Context) -> BoxFuture<'_, Result<Value, Failure>> {
         // Boxed, since the compiler gives up on the layout of futures that lie so deep.
         Box::pin(async move {
-            let request_id = context.request_id.clone();
+            let invoked = self.teller.begin(&context.request_id);
             let end = self.end(&context);
-            let answered = match Invocation::of(&event) {
-                Ok(Invocation::Http) => self.http(event, context, end).await,
-                Ok(Invocation::Batch(batch)) => self.batch(&batch, end, &request_id).await,
-                Ok(Invocation::Action(action)) => self.action(action, end, &request_id).await,
-                Err(failure) => Err(failure),
+            let mut tally = Tally::default();
+            let (invocation, answered) = match Invocation::of(&event) {
+                Ok(Invocation::Http) => {
+                    let answered = self.http(event, context, end, &invoked).await;
+                    (Some("webhook"), answered)
+                }
+                Ok(Invocation::Batch(batch)) => {
+                    let answered = self.batch(&batch, end, &invoked, &mut tally).await;
+                    (Some("queue"), answered)
+                }
+                Ok(Invocation::Action(action)) => {
+                    let name = action.name();
+                    let answered = self.action(action, end, &invoked, &mut tally).await;
+                    (Some(name), answered)
+                }
+                Err(failure) => (None, Err(failure)),
             };
             if let Err(failure) = &answered {
-                let error_type = failure.error_type();
-                let error = match failure {
-                    Failure::BadAction(faults) => format!("{faults:?}"),
-                    Failure::UnknownEvent | Failure::Bridge(_) | Failure::Unwritable(_) => {
-                        failure.to_string()
-                    }
+                let told = Told {
+                    invocation,
+                    failure: Some(failure),
+                    ..Told::default()
                 };
-                tracing::error!(request_id, error_type, error, "the invocation failed");
+                invoked.tell(&told, &tally);
             }
             answered
         })
@@ -164,6 +182,7 @@ impl Function {
         mut event: Value,
         context: Context,
         end: Instant,
+        invoked: &Invoked,
     ) -> Result<Value, Failure> {
         let undecodable = take_undecodable_body(&mut event);
         take_unusable_address(&mut event);
@@ -171,9 +190,10 @@ impl Function {
             serde_json::from_value(event).map_err(|_| Failure::UnknownEvent)?;
         let deadlines = deadlines(end, self.publish_budget);
         let edge = Arc::clone(&self.edge);
+        let invoked = invoked.clone();
         let mut adapter = Adapter::from(service_fn(move |request: Request| {
-            let edge = Arc::clone(&edge);
-            async move { answer(&edge, &request, undecodable, deadlines).await }
+            let (edge, invoked) = (Arc::clone(&edge), invoked.clone());
+            async move { answer(&edge, &request, undecodable, deadlines, &invoked).await }
         }));
         let service = adapter
             .ready()
@@ -184,7 +204,13 @@ impl Function {
     }
 
     /// A batch of the queue: all that can be read is merged, with one PUT and one save.
-    async fn batch(&self, batch: &Batch, end: Instant, request_id: &str) -> Result<Value, Failure> {
+    async fn batch(
+        &self,
+        batch: &Batch,
+        end: Instant,
+        invoked: &Invoked,
+        tally: &mut Tally,
+    ) -> Result<Value, Failure> {
         let mut response = BatchResponse::default();
         let mut deliveries = Vec::new();
         let mut rereads = Vec::new();
@@ -243,7 +269,8 @@ impl Function {
                 proven: &proven,
                 queued: true,
             };
-            match self.bridge.apply(&change, Deadlines::before(end)).await {
+            let deadlines = Deadlines::before(end);
+            match self.bridge.apply(&change, deadlines, tally).await {
                 Ok(answer) => {
                     // A dry run saves nothing, so the queue must keep what it handed over.
                     let is_to_be_kept = answer.saved == Some(false);
@@ -264,23 +291,24 @@ impl Function {
                 }
             }
         }
-        log(
-            request_id,
-            "queue",
-            None,
-            None,
-            report.as_ref(),
-            Some(batch.records.len()),
-            Some(response.failures()),
-        );
-        Ok(serde_json::to_value(response)?)
+        let told = Told {
+            invocation: Some("queue"),
+            report: report.as_ref(),
+            records: Some(batch.records.len()),
+            failed_records: Some(response.failures()),
+            ..Told::default()
+        };
+        let answer = serde_json::to_value(response)?;
+        invoked.tell(&told, tally);
+        Ok(answer)
     }
 
     async fn action(
         &self,
         action: Action,
         end: Instant,
-        request_id: &str,
+        invoked: &Invoked,
+        tally: &mut Tally,
     ) -> Result<Value, Failure> {
         let name = action.name();
         let deadlines = Deadlines::before(end);
@@ -297,13 +325,20 @@ impl Function {
             | Action::Rollback(_)
             | Action::Handshake(_) => Vec::new(),
         };
-        let answer = carry_out(action, &self.bridge, &self.clock, &proven, deadlines).await?;
+        let answer =
+            carry_out(action, &self.bridge, &self.clock, &proven, deadlines, tally).await?;
         let report = match &answer {
             Answer::Report(report) => Some(&**report),
             Answer::Export(_) | Answer::History { .. } | Answer::Handshake(_) => None,
         };
-        log(request_id, name, None, None, report, None, None);
-        Ok(serde_json::to_value(answer)?)
+        let told = Told {
+            invocation: Some(name),
+            report,
+            ..Told::default()
+        };
+        let value = serde_json::to_value(&answer)?;
+        invoked.tell(&told, tally);
+        Ok(value)
     }
 }
 
@@ -312,33 +347,31 @@ async fn answer(
     request: &Request,
     undecodable: bool,
     deadlines: Deadlines,
+    invoked: &Invoked,
 ) -> Result<Response<Body>, Failure> {
-    let request_id = request
-        .lambda_context_ref()
-        .map_or("", |context| &context.request_id)
-        .to_owned();
+    let request_id = &invoked.request_id;
+    let mut tally = Tally::default();
     let body = match undecodable {
         true => Err("the body is not base64, and the envelope says it is".to_owned()),
         false => Ok(request.body().as_ref()),
     };
     let path = without_stage(request);
     let (response, outcome) = edge
-        .answer(request, path, body, &request_id, deadlines)
+        .answer(request, path, body, request_id, deadlines, &mut tally)
         .await;
     let Outcome {
         http_status,
         source,
         report,
     } = outcome;
-    log(
-        &request_id,
-        "webhook",
-        source.as_deref(),
-        Some(http_status),
-        report.as_ref(),
-        None,
-        None,
-    );
+    let told = Told {
+        invocation: Some("webhook"),
+        source: source.as_deref(),
+        http_status: Some(http_status),
+        report: report.as_ref(),
+        ..Told::default()
+    };
+    invoked.tell(&told, &tally);
     Ok(response)
 }
 

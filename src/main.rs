@@ -3,6 +3,7 @@
 //! The only file that reads the environment and the system's clock.
 
 use std::{
+    io::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -14,6 +15,7 @@ use calven_bridge::{
     hierarchy::Salt,
     http,
     invocation::{Function, Parts},
+    metrics::Metrics,
     queue::Queue,
     retry::RetryPolicy,
     secrets::{SecretsHome, secrets_manager_client},
@@ -69,9 +71,20 @@ async fn function() -> Result<Function> {
         queue,
         clock: Clock::new(now),
         retry: RetryPolicy::default(),
+        metrics: config.inside_lambda.then(metrics),
         salt: Salt::new(random()?),
     };
     Ok(Function::new(config, parts))
+}
+
+/// On stdout, where Lambda's log comes from. Each line is written at once, so that no line of the log gets into it; one that
+/// cannot be written is a metric less and nothing worse.
+fn metrics() -> Metrics {
+    let function_name = variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    Metrics::new(function_name, |line| {
+        let mut stdout = std::io::stdout().lock();
+        let _unwritten = stdout.write_all(line).and_then(|()| stdout.flush());
+    })
 }
 
 #[expect(

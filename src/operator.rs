@@ -9,6 +9,7 @@ use crate::{
     report::Report,
     sources::{fault::BodyFault, generic::read_seed},
     state::{HistoryEntry, State},
+    tally::Tally,
     timestamp::{Clock, Timestamp},
 };
 
@@ -227,6 +228,7 @@ pub async fn carry_out(
     clock: &Clock,
     proven: &[SourceName],
     deadlines: Deadlines,
+    tally: &mut Tally,
 ) -> Result<Answer, BridgeError> {
     let change = match &action {
         Action::Plan => return Ok(Answer::Report(Box::new(bridge.plan(deadlines).await?))),
@@ -274,6 +276,6 @@ pub async fn carry_out(
         }
     };
     Ok(Answer::Report(Box::new(
-        bridge.apply(&change, deadlines).await?,
+        bridge.apply(&change, deadlines, tally).await?,
     )))
 }

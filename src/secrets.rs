@@ -15,7 +15,10 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -162,6 +165,8 @@ pub struct Secrets {
     clock: Clock,
     marker: RandomState,
     entries: Mutex<HashMap<String, Arc<Entry>>>,
+    /// How many versions were asked for, to be told of.
+    fetches: AtomicU64,
 }
 
 /// What is cached of one secret. Each has its own lock, so no secret waits for another's fetch.
@@ -187,6 +192,7 @@ impl Secrets {
             clock,
             marker: RandomState::new(),
             entries: Mutex::default(),
+            fetches: AtomicU64::default(),
         }
     }
 
@@ -251,6 +257,11 @@ impl Secrets {
         Ok([Some(current), previous].into_iter().flatten().collect())
     }
 
+    /// How many versions were asked for since this was asked last.
+    pub(crate) fn take_fetches(&self) -> u64 {
+        self.fetches.swap(0, Ordering::Relaxed)
+    }
+
     fn entry(&self, id: &str) -> Arc<Entry> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.entry(id.to_owned()).or_insert_with(|| {
@@ -270,6 +281,7 @@ impl Secrets {
 
     /// The version at this stage; `None` where there is none.
     async fn fetch(&self, id: &str, stage: Stage) -> Result<Option<Secret>, SecretsError> {
+        self.fetches.fetch_add(1, Ordering::Relaxed);
         let fetched = match &self.home {
             SecretsHome::SecretsManager(client) => {
                 fetch::from_manager(client.client(), id, stage).await?

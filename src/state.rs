@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The format that is written, and the newest one that can be read.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// How many published versions are remembered.
 pub const HISTORY: usize = 20;
@@ -41,6 +41,8 @@ pub struct State {
     pub unpaid: u64,
     /// Whether an operator's rollback holds publishing.
     pub hold: Hold,
+    /// Since when there has been, without a break, something that could be published and is not.
+    pub pending_since: Option<Timestamp>,
     /// How many plans have been approved: makes each digest good once.
     pub approvals: u64,
     /// The last published versions, newest first.
@@ -100,6 +102,8 @@ pub struct Publication {
     pub counts: Counts,
     /// What is held from then on.
     pub hold: Hold,
+    /// Since when something else has been pending from then on.
+    pub pending_since: Option<Timestamp>,
 }
 
 /// What a state remembers of a publication once it is made, written before that is known.
@@ -165,6 +169,7 @@ impl State {
             unsure: false,
             unpaid: 0,
             hold: Hold::No,
+            pending_since: None,
             approvals: 0,
             history: Vec::new(),
             due: Dues::default(),
@@ -213,11 +218,13 @@ impl State {
             cause,
             counts,
             hold,
+            pending_since,
         } = publication;
         let Prepared { undo, document } = prepared;
         self.version += 1;
         self.unsure = false;
         self.hold = hold;
+        self.pending_since = pending_since;
         if self.replaces_the_last(&undo) {
             self.history.remove(0);
         }
@@ -317,6 +324,7 @@ mod tests {
             cause: "test".to_owned(),
             counts: Counts::default(),
             hold: state.hold.clone(),
+            pending_since: None,
         };
         let prepared = state.prepare(&publication).unwrap();
         let begun = state.publish(publication, prepared, time);
@@ -409,6 +417,7 @@ mod tests {
         };
         let (source, at) = (SourceName::new("people"), Timestamp::from_seconds(1));
         state.due.add(&source, at);
+        state.pending_since = Some(at);
         let token = HandshakeToken::new("t", at).unwrap();
         state.handshakes.insert(source, token);
         assert_eq!(State::decode(&state.encode().unwrap()).unwrap(), state);
@@ -429,7 +438,7 @@ mod tests {
     #[test]
     fn a_format_that_never_was_is_no_state() {
         let mut document = state_of(&[&["a"]]).encode().unwrap();
-        let digit = document.iter().position(|byte| *byte == b'3').unwrap();
+        let digit = document.iter().position(|byte| *byte == b'4').unwrap();
         document[digit] = b'0';
         assert!(document.starts_with(br#"{"format":0,"#));
         let error = State::decode(&document).unwrap_err();
@@ -438,8 +447,8 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_refused_by_its_number() {
-        let error = State::decode(br#"{"format": 4, "whatever": true}"#).unwrap_err();
-        assert!(matches!(error, StateError::Newer(4)), "{error}");
+        let error = State::decode(br#"{"format": 5, "whatever": true}"#).unwrap_err();
+        assert!(matches!(error, StateError::Newer(5)), "{error}");
     }
 
     #[test]
@@ -477,6 +486,30 @@ mod tests {
                 assert_eq!(read, state.version_published(version), "version {version}");
             }
         }
+    }
+
+    #[test]
+    fn a_document_of_format_3_is_the_same_with_nothing_pending() {
+        let old = include_bytes!("../tests/fixtures/state/format-3.json");
+        let state = State::decode(old).unwrap();
+        let before = include_bytes!("../tests/fixtures/state/format-2.json");
+        assert_eq!(state, State::decode(before).unwrap());
+        assert_eq!(state.pending_since, None);
+        let written: Map<String, Value> = serde_json::from_slice(&state.encode().unwrap()).unwrap();
+        let mut expected: Map<String, Value> = serde_json::from_slice(old).unwrap();
+        assert_eq!(
+            expected.insert("format".to_owned(), json!(FORMAT)),
+            Some(json!(3))
+        );
+        assert_eq!(
+            expected.insert("pendingSince".to_owned(), Value::Null),
+            None
+        );
+        // What the only seed holds is not written twice any more.
+        let seeded = &mut expected["remembered"]["ledger"]["seeded"];
+        assert_ne!(seeded.take(), json!([]));
+        *seeded = json!([]);
+        assert_eq!(written, expected);
     }
 
     #[test]

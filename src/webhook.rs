@@ -14,7 +14,7 @@ use lambda_http::{
     Body, Request, Response,
     http::{HeaderMap, Method},
 };
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 pub use self::response::Refusal;
 use self::{
@@ -38,6 +38,7 @@ use crate::{
         mapping::{MapFault, Mapped},
         proof::Verified,
     },
+    tally::{Lap, Steps, Tally},
     timestamp::{Clock, Timestamp},
 };
 
@@ -116,6 +117,7 @@ impl Edge {
         body: Result<&[u8], String>,
         request_id: &str,
         deadlines: Deadlines,
+        tally: &mut Tally,
     ) -> (Response<Body>, Outcome) {
         let route = self.route(path);
         let source = match &route {
@@ -126,7 +128,10 @@ impl Edge {
             Ok(body) if body.len() > self.max_body_bytes => {
                 Err(Refusal::TooLarge(self.max_body_bytes))
             }
-            body => self.at(route, request, body, request_id, deadlines).await,
+            body => {
+                self.at(route, request, body, request_id, deadlines, tally)
+                    .await
+            }
         };
         let (response, report) = match answered {
             Ok(Answer::Health) => (health(request_id), None),
@@ -190,6 +195,7 @@ impl Edge {
         body: Result<&[u8], String>,
         request_id: &str,
         deadlines: Deadlines,
+        tally: &mut Tally,
     ) -> Result<Answer, Refusal> {
         let source = match route.ok_or(Refusal::NotFound)? {
             Route::Health if request.method() == Method::GET => return Ok(Answer::Health),
@@ -209,7 +215,7 @@ impl Edge {
             received,
             request_id,
         };
-        let posted = Box::pin(self.posted(&webhook, deadlines));
+        let posted = Box::pin(self.posted(&webhook, deadlines, tally));
         match self.queue {
             // What is queued needs neither the state nor Calven.
             Some(_) => posted.await,
@@ -218,7 +224,12 @@ impl Edge {
     }
 
     /// Answers what was posted to a source.
-    async fn posted(&self, webhook: &Webhook<'_>, deadlines: Deadlines) -> Result<Answer, Refusal> {
+    async fn posted(
+        &self,
+        webhook: &Webhook<'_>,
+        deadlines: Deadlines,
+        tally: &mut Tally,
+    ) -> Result<Answer, Refusal> {
         let Webhook {
             source,
             given,
@@ -230,10 +241,22 @@ impl Edge {
         if let Some(greeting) = in_time(deadlines, greeting).await? {
             return Ok(Answer::Greeting(greeting));
         }
-        let verified = self.verify(source, &given.headers, body, received);
-        let verified = in_time(deadlines, verified).await?;
-        let heard = heard(source, body, given, &verified, received)?;
-        if let Some(report) = self.enqueue(webhook, &heard, deadlines).await {
+        let Steps {
+            secrets, verify, ..
+        } = &mut tally.steps;
+        let verified = {
+            let _lap = Lap::of(verify);
+            let verified = self.verify(source, &given.headers, body, received, secrets);
+            in_time(deadlines, verified).await
+        };
+        // What is waited for is no work.
+        *verify = verify.saturating_sub(*secrets);
+        let verified = verified?;
+        let heard = {
+            let _lap = Lap::of(verify);
+            heard(source, body, given, &verified, received)?
+        };
+        if let Some(report) = self.enqueue(webhook, &heard, deadlines, tally).await {
             return Ok(Answer::Report(Box::new(report)));
         }
         let Heard {
@@ -248,7 +271,7 @@ impl Edge {
                 if let Some(source) = &proven {
                     self.bridge.forget_handshake(source, deadlines).await?;
                 }
-                let mut report = self.bridge.ignored(&event, deadlines).await?;
+                let mut report = self.bridge.ignored(&event, deadlines, tally).await?;
                 report.warnings.extend(warnings);
                 return Ok(Answer::Report(Box::new(report)));
             }
@@ -259,7 +282,7 @@ impl Edge {
             proven: proven.as_slice(),
             queued: false,
         };
-        let mut report = self.bridge.apply(&change, deadlines).await?;
+        let mut report = self.bridge.apply(&change, deadlines, tally).await?;
         report.warnings.splice(..0, warnings);
         Ok(Answer::Report(Box::new(report)))
     }
@@ -353,9 +376,9 @@ fn heard(
 }
 
 /// The time that a webhook may take for publishing: senders hang up early.
-pub(crate) fn deadlines(end: tokio::time::Instant, budget: Duration) -> Deadlines {
+pub(crate) fn deadlines(end: Instant, budget: Duration) -> Deadlines {
     let Deadlines { publish, end } = Deadlines::before(end);
-    let publish = publish.min(tokio::time::Instant::now() + budget);
+    let publish = publish.min(Instant::now() + budget);
     Deadlines { publish, end }
 }
 
@@ -366,6 +389,6 @@ fn patient(source: &Source, deadlines: Deadlines) -> Deadlines {
     };
     let budget = patience.saturating_sub(ANSWER_MARGIN).max(patience / 2);
     let Deadlines { publish, end } = deadlines;
-    let publish = publish.min(tokio::time::Instant::now() + budget);
+    let publish = publish.min(Instant::now() + budget);
     Deadlines { publish, end }
 }

@@ -152,6 +152,7 @@ impl Instance {
             cause: "webhook groups".to_owned(),
             counts: plan.counts(),
             hold: Hold::No,
+            pending_since: None,
         };
         let prepared = state.prepare(&publication)?;
         let prepared_at = Instant::now();

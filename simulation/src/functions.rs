@@ -97,6 +97,7 @@ pub(crate) fn made(sim: &Arc<Sim>, slot: usize) -> Arc<Function> {
         queue,
         clock,
         retry: RetryPolicy::default(),
+        metrics: None,
         salt: Salt::new(SALT),
     };
     let function = Arc::new(Function::new(config, parts));

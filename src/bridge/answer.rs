@@ -5,6 +5,7 @@ use crate::{
     hierarchy::plan::Counts,
     report::{HeldEntry, HeldPlan, HierarchyCounts, Report, StatementCounts, Status},
     state::{Hold, State},
+    tally::{Lap, Tally},
 };
 
 impl Bridge {
@@ -29,6 +30,7 @@ impl Bridge {
         &self,
         event: &ThinEvent,
         deadlines: Deadlines,
+        tally: &mut Tally,
     ) -> Result<Report, BridgeError> {
         let look = |state: &State| {
             let counts = HierarchyCounts {
@@ -38,7 +40,10 @@ impl Bridge {
             };
             (counts, self.rereading.is_any_due(state))
         };
-        let (mut counts, is_any_due) = self.look(deadlines, look).await?;
+        let (mut counts, is_any_due) = {
+            let _lap = Lap::of(&mut tally.steps.load);
+            self.look(deadlines, look).await?
+        };
         if is_any_due {
             let change = Change::Deliveries {
                 deliveries: &[],
@@ -47,7 +52,7 @@ impl Bridge {
                 queued: false,
             };
             // Boxed, since the compiler gives up on the layout of futures that lie so deep.
-            match Box::pin(self.apply(&change, deadlines)).await {
+            match Box::pin(self.apply(&change, deadlines, tally)).await {
                 Ok(report) => {
                     counts.version = report.hierarchy.version;
                     counts.groups = report.hierarchy.groups;

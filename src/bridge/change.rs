@@ -113,6 +113,23 @@ impl Change<'_> {
         }
     }
 
+    /// When the first of it came in, by our clock at the edge; now, where it says nothing of its own.
+    pub(super) fn received(&self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Deliveries {
+                deliveries,
+                rereads,
+                ..
+            } => {
+                let said = deliveries.iter().map(|delivery| delivery.received);
+                let events = rereads.iter().map(|event| event.received);
+                said.chain(events).min().unwrap_or(now)
+            }
+            Self::Seed { received, .. } => *received,
+            Self::Reconcile { .. } | Self::Approve(_) | Self::Rollback(_) | Self::Look => now,
+        }
+    }
+
     /// What history says of a version that this led to.
     pub(super) fn cause(&self) -> String {
         match self {

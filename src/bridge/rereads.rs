@@ -115,6 +115,24 @@ impl Own {
 }
 
 impl Rereads {
+    /// Whether nothing was to be read again.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many sources were asked, and not read, or not to the end.
+    pub(super) fn failures(&self) -> u64 {
+        let failed = |asked: &&Asked| match &asked.came {
+            Came::Covered => false,
+            Came::Read(reread) => !reread.finished,
+            Came::NotRead(why) => match why {
+                NotRead::Failed(_) => true,
+                NotRead::Paused | NotRead::NoTime | NotRead::NotConfigured => false,
+            },
+        };
+        self.0.values().filter(failed).map(|_| 1).sum()
+    }
+
     /// Takes what was read into a state, and notes what is due from now on.
     pub(super) fn apply(&self, state: &mut State, change: &Change<'_>) -> Applied {
         let mut applied = Applied::default();

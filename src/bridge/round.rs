@@ -1,10 +1,13 @@
 //! One round of the protocol: the state as it was loaded, and what follows from the change.
 
+use std::time::Duration;
+
 use super::{
     Bridge, BridgeError, Change, Deadlines, Policy, Progress,
     loading::{Current, Start, let_go_out},
     pending::{Pending, Send},
     rereads::{Applied, Rereads},
+    tallying::Read,
 };
 use crate::{
     capillary::{Organizations, statements},
@@ -12,6 +15,7 @@ use crate::{
     report::PlanView,
     state::{Begun, Hold, Prepared, Publication, State},
     store::{Since, Tag},
+    tally::{Lap, Tally},
     timestamp::Timestamp,
 };
 
@@ -36,9 +40,6 @@ pub(super) struct Round {
     pub(super) as_loaded: Option<Vec<u8>>,
 }
 
-/// What was read of Capillary and of sources, once for all rounds of an invocation.
-pub(super) type Read = (Result<Option<Organizations>, String>, Rereads);
-
 impl Bridge {
     /// Loads, merges, projects and plans. With what is kept in memory that is done while the store is asked whether it is the
     /// newest still; where it is not, what came of it is dropped, and it is done again.
@@ -48,28 +49,40 @@ impl Bridge {
         read: &mut Option<Read>,
         progress: &Progress,
         deadlines: Deadlines,
+        tally: &mut Tally,
     ) -> Result<Round, BridgeError> {
-        let (state, tag) = match self.kept_or_loaded(deadlines).await? {
+        let start = {
+            let _lap = Lap::of(&mut tally.steps.load);
+            self.kept_or_loaded(deadlines).await?
+        };
+        let (state, tag) = match start {
             Start::Newest(current) => {
                 return self
-                    .round_of(current, change, read, progress, deadlines)
+                    .round_of(current, change, read, progress, deadlines, tally)
                     .await;
             }
             Start::Kept(state, tag) => (state, tag),
         };
+        let mut asking = Duration::ZERO;
+        let asked = async {
+            let _lap = Lap::of(&mut asking);
+            self.since(&tag, deadlines).await
+        };
         let worked = async {
             let_go_out().await;
             let current = (state, Some(tag.clone()));
-            let round = self.round_of(current, change, read, progress, deadlines);
+            let round = self.round_of(current, change, read, progress, deadlines, tally);
             Ok::<_, BridgeError>(round.await)
         };
-        match tokio::try_join!(self.since(&tag, deadlines), worked)? {
+        let both = tokio::try_join!(asked, worked);
+        tally.steps.load += asking;
+        match both? {
             (Since::Unchanged, round) => round,
             (Since::Changed(loaded), round) => {
                 // There may be no room for two of them.
                 drop(round);
                 let current = self.decoded(loaded)?;
-                let round = self.round_of(current, change, read, progress, deadlines);
+                let round = self.round_of(current, change, read, progress, deadlines, tally);
                 round.await
             }
         }
@@ -82,14 +95,13 @@ impl Bridge {
         read: &mut Option<Read>,
         progress: &Progress,
         deadlines: Deadlines,
+        tally: &mut Tally,
     ) -> Result<Round, BridgeError> {
         let (organizations, rereads) = match read {
             Some(read) => read,
-            None => read.insert(tokio::join!(
-                self.organizations(&state.ledger, change, deadlines),
-                self.rereads(&state, change, deadlines),
-            )),
+            None => read.insert(Box::pin(self.read(&state, change, deadlines, tally)).await),
         };
+        let _lap = Lap::of(&mut tally.steps.merge);
         let mut round = self.round(state, tag, change, organizations, rereads)?;
         round.prepare_to_send(progress, &self.policy);
         Ok(round)
@@ -148,6 +160,7 @@ impl Bridge {
         }
         let pending = Pending::of(&mut state, &projection, change, &self.policy)?;
         changed |= merged.changed || pending.changes_the_hold();
+        changed |= self.note_pending(&mut state, &pending, change);
         Ok(Round {
             state,
             tag,
@@ -162,6 +175,21 @@ impl Bridge {
             begun: None,
             as_loaded,
         })
+    }
+
+    /// Notes since when there has been something to publish, or that there is nothing. Says whether that is news.
+    fn note_pending(&self, state: &mut State, pending: &Pending, change: &Change<'_>) -> bool {
+        // Who looks leaves everything as it is stored.
+        if matches!(change, Change::Look) {
+            return false;
+        }
+        let received = || change.received(self.clock.now());
+        let since = pending
+            .is_pending
+            .then(|| state.pending_since.unwrap_or_else(received));
+        let is_news = since != state.pending_since;
+        state.pending_since = since;
+        is_news
     }
 }
 
@@ -221,6 +249,7 @@ impl Round {
                 cause: change.cause(),
                 counts: Counts::default(),
                 hold: state.hold.clone(),
+                pending_since: state.pending_since,
             },
             Send::Projection => Publication {
                 published: projection.as_published(),
@@ -234,12 +263,14 @@ impl Round {
                     | Change::Rollback(_)
                     | Change::Look => state.hold.clone(),
                 },
+                pending_since: None,
             },
             Send::Back { version, target } => Publication {
                 published: target.clone(),
                 cause: format!("rollback to {version}"),
                 counts: pending.plan.counts(),
                 hold: Hold::RolledBack { version: *version },
+                pending_since: state.pending_since,
             },
         }
     }

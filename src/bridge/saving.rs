@@ -10,6 +10,7 @@ use crate::planted;
 use crate::{
     state::StateError,
     store::{Swap, Tag},
+    tally::{Lap, Tally},
 };
 
 /// How often a save that failed for passing causes is tried again within an invocation.
@@ -39,7 +40,9 @@ impl Bridge {
         round: &mut Round,
         progress: &mut Progress,
         deadlines: Deadlines,
+        tally: &mut Tally,
     ) -> Result<Saved, BridgeError> {
+        let _lap = Lap::of(&mut tally.steps.save);
         let tag = round.tag.take();
         #[cfg(feature = "planted")]
         let before = tag.clone();

@@ -238,12 +238,18 @@ pub(super) async fn apply(
         proven: &[],
         queued: false,
     };
-    bridge.apply(&change, within(left_ms)).await.unwrap()
+    bridge
+        .apply(&change, within(left_ms), &mut Tally::default())
+        .await
+        .unwrap()
 }
 
 async fn reconcile(bridge: &Bridge) -> Report {
     let change = Change::Reconcile { proven: &[] };
-    bridge.apply(&change, within(20_000)).await.unwrap()
+    bridge
+        .apply(&change, within(20_000), &mut Tally::default())
+        .await
+        .unwrap()
 }
 
 pub(super) fn within(milliseconds: u64) -> Deadlines {
@@ -478,7 +484,10 @@ async fn the_schedule_and_a_seed_do_what_is_due_without_a_pause() {
                 occurred_at: None,
                 received: scene.now(),
             };
-            bridge.apply(&change, within(20_000)).await.unwrap();
+            bridge
+                .apply(&change, within(20_000), &mut Tally::default())
+                .await
+                .unwrap();
             assert_eq!(scene.holds(), ["a", "s"]);
         } else {
             assert_eq!(reconcile(&bridge).await.status, Status::Published);
@@ -497,7 +506,10 @@ async fn who_looks_approves_or_goes_back_reads_nothing() {
     bridge.plan(within(20_000)).await.unwrap();
     let digest = crate::hierarchy::Digest::from_text("x");
     for change in [Change::Approve(digest), Change::Rollback(1)] {
-        bridge.apply(&change, within(20_000)).await.unwrap_err();
+        bridge
+            .apply(&change, within(20_000), &mut Tally::default())
+            .await
+            .unwrap_err();
     }
     assert_eq!(reads(&scene.people), 1);
     assert_eq!(scene.due().await, ["people"]);
@@ -598,7 +610,11 @@ async fn a_batch_reads_each_source_once() {
         proven: &[],
         queued: true,
     };
-    let report = scene.bridge().apply(&change, within(20_000)).await.unwrap();
+    let report = scene
+        .bridge()
+        .apply(&change, within(20_000), &mut Tally::default())
+        .await
+        .unwrap();
     assert_eq!((report.status, report.source), (Status::Published, None));
     assert_eq!((reads(&scene.people), reads(&scene.payroll)), (1, 1));
     assert_eq!((scene.holds().len(), scene.calven.puts().len()), (3, 1));
@@ -679,7 +695,10 @@ async fn what_was_due_is_due_still_where_who_did_it_is_killed_before_the_save() 
     let killed = Arc::new(Killed(Arc::clone(&scene.store)));
     let killed = scene.bridge_on(killed, &["people"], false);
     let change = Change::Reconcile { proven: &[] };
-    killed.apply(&change, within(20_000)).await.unwrap_err();
+    killed
+        .apply(&change, within(20_000), &mut Tally::default())
+        .await
+        .unwrap_err();
     assert_eq!(
         (scene.state().await, reads(&scene.people)),
         (before.clone(), 2)
@@ -762,7 +781,10 @@ async fn a_source_that_proves_itself_needs_no_handshake_any_more() {
             let kept = bridge.keep_handshake(&name, &token, within(20_000));
             kept.await.unwrap();
         }
-        bridge.apply(&change, within(20_000)).await.unwrap();
+        bridge
+            .apply(&change, within(20_000), &mut Tally::default())
+            .await
+            .unwrap();
         let state = scene.state().await;
         assert_eq!(
             state.handshakes.keys().collect::<Vec<_>>(),

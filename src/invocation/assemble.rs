@@ -1,8 +1,11 @@
 //! The function, put together from its configuration.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 
-use super::{Function, Parts};
+use super::{Function, Parts, telling::Teller};
 use crate::{
     bridge::{Bridge, Enrichment, Policy},
     calven::Calven,
@@ -28,6 +31,7 @@ impl Function {
             queue,
             clock,
             retry,
+            metrics,
             salt,
         } = parts;
         let secrets = Arc::new(Secrets::new(secrets, config.secrets_max_age, clock.clone()));
@@ -95,6 +99,12 @@ impl Function {
             clock.clone(),
             salt,
         ));
+        let teller = Arc::new(Teller {
+            metrics,
+            secrets: Arc::clone(&secrets),
+            clock: clock.clone(),
+            is_warm: AtomicBool::new(false),
+        });
         let edge = Arc::new(Edge {
             bridge: Arc::clone(&bridge),
             sources: config.sources,
@@ -111,6 +121,7 @@ impl Function {
             bridge,
             publish_budget: config.publish_budget,
             clock,
+            teller,
         }
     }
 }

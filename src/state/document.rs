@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How every document of the newest format begins.
-const BEGINNING: &[u8] = b"{\"format\":3,\"remembered\":";
+const BEGINNING: &[u8] = b"{\"format\":4,\"remembered\":";
 
 /// The newest format. What the model remembers stands first: it is long, written and read by the model, and known before all else.
 #[derive(Serialize, Deserialize)]
@@ -28,6 +28,9 @@ struct StateDocument<R> {
     unsure: bool,
     unpaid: u64,
     hold: HoldDocument,
+    /// Format 3 had none.
+    #[serde(default)]
+    pending_since: Option<Timestamp>,
     approvals: u64,
     history: Vec<HistoryDocument>,
     due: Dues,
@@ -107,7 +110,7 @@ impl State {
                 let plain: PlainState = serde_json::from_slice(bytes).map_err(unreadable)?;
                 plain.state()
             }
-            FORMAT => {
+            3 | FORMAT => {
                 let document: StateDocument<&RawValue> =
                     serde_json::from_slice(bytes).map_err(unreadable)?;
                 let remembered = Document::from_json(document.remembered.get());
@@ -167,6 +170,7 @@ impl StateDocument<()> {
             unsure,
             unpaid,
             hold,
+            pending_since,
             approvals,
             history,
             due,
@@ -184,6 +188,7 @@ impl StateDocument<()> {
                 }
                 Hold::RolledBack { version } => HoldDocument::RolledBack { version: *version },
             },
+            pending_since: *pending_since,
             approvals: *approvals,
             history: history
                 .iter()
@@ -211,6 +216,7 @@ impl<R> StateDocument<R> {
             unsure,
             unpaid,
             hold,
+            pending_since,
             approvals,
             history,
             due,
@@ -263,6 +269,7 @@ impl<R> StateDocument<R> {
             unsure,
             unpaid,
             hold,
+            pending_since,
             approvals,
             history: history.collect(),
             due,
@@ -293,6 +300,7 @@ impl PlainState {
             unsure,
             unpaid,
             hold,
+            pending_since: None,
             approvals,
             history,
             due,

@@ -12,6 +12,7 @@ use crate::{
     queue::{Queue, QueueError, Queued},
     report::Report,
     sources::{config::Source, given::Given},
+    tally::{Lap, Tally},
     timestamp::Timestamp,
 };
 
@@ -31,6 +32,7 @@ impl Edge {
         webhook: &Webhook<'_>,
         heard: &Heard,
         deadlines: Deadlines,
+        tally: &mut Tally,
     ) -> Option<Report> {
         let queue = self.queue.as_ref()?;
         let event_id = match &heard.says {
@@ -38,6 +40,7 @@ impl Edge {
             | Says::ReadAgain(ThinEvent { event_id, .. }) => event_id,
             Says::Nothing(_) => return None,
         };
+        let _lap = Lap::of(&mut tally.steps.queue);
         if !webhook.is_taken_by(queue, deadlines).await {
             return None;
         }

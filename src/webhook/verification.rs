@@ -1,7 +1,7 @@
 //! Proof that a webhook comes from its source: by the current and the previous secret, and by a newer one if neither fits or
 //! the current one is of no use.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{Edge, Refusal};
 use crate::{
@@ -10,21 +10,23 @@ use crate::{
         config::Source,
         proof::{ProofFault, Verified},
     },
+    tally::Lap,
     timestamp::Timestamp,
 };
 
 impl Edge {
     /// Verifies by the current and the previous secret; if neither fits, or the current one is of no use, by the one
-    /// that may have been made since they were fetched.
+    /// that may have been made since they were fetched. `waited` is how long that took.
     pub(super) async fn verify(
         &self,
         source: &Source,
         headers: &BTreeMap<String, String>,
         body: &[u8],
         now: Timestamp,
+        waited: &mut Duration,
     ) -> Result<Verified, Refusal> {
         let id = &source.secret_id;
-        let held = self.secrets.verifying(id).await?;
+        let held = self.waited_for(id, waited).await?;
         let try_these = |held: &[Secret]| {
             let secrets = parsed(held, id)?;
             source
@@ -44,9 +46,13 @@ impl Edge {
         let (true, Some(current)) = (may_be_mended, held.first()) else {
             return Err(wanting(refusal, source));
         };
-        match self.secrets.renewed(id, current).await {
+        let renewed = {
+            let _lap = Lap::of(waited);
+            self.secrets.renewed(id, current).await
+        };
+        match renewed {
             Ok(renewed) if renewed.version() != current.version() => {
-                let held = self.secrets.verifying(id).await?;
+                let held = self.waited_for(id, waited).await?;
                 try_these(&held).map_err(|refusal| wanting(refusal, source))
             }
             // Whether a newer secret would fit cannot be told now, and some senders never send again what was refused.
@@ -55,6 +61,15 @@ impl Edge {
                 Err(wanting(refusal, source))
             }
         }
+    }
+
+    async fn waited_for(
+        &self,
+        id: &str,
+        waited: &mut Duration,
+    ) -> Result<Vec<Secret>, SecretsError> {
+        let _lap = Lap::of(waited);
+        self.secrets.verifying(id).await
     }
 }
 

@@ -135,6 +135,7 @@ impl Remotes {
             queue,
             clock,
             retry: RetryPolicy::default(),
+            metrics: None,
             salt: Salt::new([7; 32]),
         };
         Function::new(config, parts)

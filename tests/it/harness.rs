@@ -16,6 +16,7 @@ use calven_bridge::{
     hierarchy::Salt,
     http,
     invocation::{Failure, Function, Parts},
+    metrics::Metrics,
     queue::Queue,
     retry::RetryPolicy,
     secrets::{SecretsHome, SecretsManagerClient, secrets_manager_client},
@@ -34,6 +35,9 @@ use stand_ins::{
 
 /// When the tests play, unless they say otherwise: after all that the events say.
 pub(crate) const NOW: &str = "2026-01-10T12:00:00Z";
+
+/// The name under which the metrics are.
+pub(crate) const FUNCTION_NAME: &str = "bridge-under-test";
 
 /// Remotes are tried again at once.
 const IMPATIENT: RetryPolicy = RetryPolicy {
@@ -476,6 +480,7 @@ impl Setup {
             secrets_manager,
             retry: retry.unwrap_or(IMPATIENT),
             http,
+            metrics: Arc::default(),
             folder,
         };
         world.write_secrets();
@@ -499,6 +504,7 @@ pub(crate) struct World {
     secrets_manager: Option<SecretsManagerClient>,
     retry: RetryPolicy,
     http: Option<reqwest::Client>,
+    metrics: Arc<Mutex<Vec<u8>>>,
     folder: tempfile::TempDir,
 }
 
@@ -541,6 +547,7 @@ impl World {
         let http = http::Client::from(http);
         let queue = config.queue_url.as_ref();
         let queue = queue.map(|url| Queue::open(url, &http, &variable, clock.clone()).unwrap());
+        let metrics = Arc::clone(&self.metrics);
         let parts = Parts {
             http,
             secrets: match &self.secrets_manager {
@@ -551,6 +558,9 @@ impl World {
             queue,
             clock,
             retry: self.retry,
+            metrics: Some(Metrics::new(FUNCTION_NAME.to_owned(), move |line| {
+                metrics.lock().unwrap().extend_from_slice(line);
+            })),
             salt: Salt::new([7; 32]),
         };
         Function::new(config, parts)
@@ -684,6 +694,14 @@ impl World {
 
     pub(crate) fn puts(&self) -> usize {
         self.calven.puts().len()
+    }
+
+    /// What was measured since this was asked last: the metrics' lines.
+    pub(crate) fn measured(&self) -> Vec<Value> {
+        let bytes = std::mem::take(&mut *self.metrics.lock().unwrap());
+        let text = String::from_utf8(bytes).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.collect()
     }
 
     /// The state as it is stored.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use stand_ins::{calven::Endpoint, fault::Fault};
 use tracing::instrument::WithSubscriber as _;
 
-use crate::harness::{Request, Setup, read, root, secrets, upsert};
+use crate::harness::{Request, Setup, World, read, root, secrets, upsert};
 
 /// What all tests of this process have logged by now.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
@@ -206,4 +206,118 @@ async fn nothing_secret_is_logged() {
             panic!("{text} is in the log: {line}");
         }
     }
+}
+
+/// The one line that an invocation of this world ends with.
+async fn told(world: &World, event: Value) -> Value {
+    let (_done, lines) = of(world.invoke(event)).await;
+    let ends = ["done", "the invocation failed"];
+    let mut told = lines.into_iter().filter(|line| {
+        let message = line["fields"]["message"].as_str().unwrap_or_default();
+        ends.contains(&message)
+    });
+    let line = told.next().unwrap();
+    assert_eq!(told.next(), None, "one line an invocation");
+    line["fields"].clone()
+}
+
+/// The steps that a line says were taken.
+fn steps(line: &Value) -> Vec<&str> {
+    let fields = line.as_object().unwrap().keys();
+    let steps = fields.filter_map(|key| key.strip_suffix("_ms"));
+    let mut steps: Vec<&str> = steps.collect();
+    steps.sort_unstable();
+    steps
+}
+
+#[tokio::test]
+async fn the_line_of_an_invocation_has_what_one_would_query() {
+    let mut world = World::new().await;
+    let seed: Value = serde_json::from_str(&read("events/01-seed.json")).unwrap();
+    let line = told(&world, seed).await;
+    assert_eq!(
+        (&line["invocation"], &line["cold"]),
+        (&json!("seed"), &json!(true))
+    );
+    assert_eq!(steps(&line), ["load", "merge", "put", "save", "total"]);
+
+    let body = json!({"id": "evt_1", "changes": [upsert("Legal [Department]")]});
+    let line = told(&world, world.signed("acme", &body).v2("$default")).await;
+    for (field, expected) in [
+        ("invocation", json!("webhook")),
+        ("cold", json!(false)),
+        ("source", json!("acme")),
+        ("event_id", json!("evt_1")),
+        ("http_status", json!(200)),
+        ("status", json!("published")),
+        ("applied", json!(1)),
+        ("stale", json!(0)),
+        ("version", json!(2)),
+        ("added", json!(1)),
+        ("removed", json!(0)),
+        ("held", json!(0)),
+    ] {
+        assert_eq!(line[field], expected, "{field}");
+    }
+    let request_id = line["request_id"].as_str().unwrap();
+    assert!(
+        request_id.starts_with("00000000-0000-4000-8000-"),
+        "{request_id}"
+    );
+    let expected = ["load", "merge", "put", "save", "secrets", "total", "verify"];
+    assert_eq!(steps(&line), expected);
+    let ms = |step: &str| line[format!("{step}_ms")].as_f64().unwrap();
+    let sum: f64 = expected
+        .iter()
+        .filter(|step| **step != "total")
+        .map(|step| ms(step))
+        .sum();
+    assert!(sum <= ms("total") + 0.01, "steps follow each other: {line}");
+
+    // What is refused needs no state.
+    let wrong = world
+        .signed("acme", &body)
+        .with("webhook-signature", "v1,AAAA");
+    let line = told(&world, wrong.v2("$default")).await;
+    assert_eq!(
+        (&line["http_status"], &line["source"]),
+        (&json!(401), &json!("acme"))
+    );
+    assert_eq!(steps(&line), ["secrets", "total", "verify"]);
+
+    world.calven.go_down().await;
+    world.leave_little();
+    world.restart();
+    let line = told(&world, json!({"action": "reconcile"})).await;
+    assert_eq!(
+        (&line["invocation"], &line["error_type"]),
+        (&json!("reconcile"), &json!("NotPublished"))
+    );
+    assert_eq!(line["cold"], true);
+    let put = line["put_ms"].as_f64().unwrap();
+    assert!(put > 100.0, "Calven was waited for: {line}");
+}
+
+#[tokio::test]
+async fn the_line_says_what_was_read_and_queued() {
+    let setup = Setup::default().capillary(&read("examples/sandbox/capillary.json"));
+    let world = setup.start().await;
+    let line = told(&world, json!({"action": "reconcile"})).await;
+    assert!(steps(&line).contains(&"capillary"), "{line}");
+    let sqs = stand_ins::sqs::Sqs::start().await.unwrap();
+    let world = crate::queueing::with(&sqs).start().await;
+    let body = json!({"id": "evt_1", "changes": [upsert("A [Team]")]});
+    let line = told(&world, world.signed("acme", &body).v2("$default")).await;
+    assert_eq!(
+        (&line["status"], &line["source"]),
+        (&json!("accepted"), &json!("acme"))
+    );
+    assert_eq!(steps(&line), ["queue", "secrets", "total", "verify"]);
+    let line = told(&world, sqs.deliver(10).unwrap()).await;
+    assert_eq!(
+        (&line["records"], &line["failed_records"]),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(line["invocation"], "queue");
+    assert!(steps(&line).contains(&"save"), "{line}");
 }

@@ -21,6 +21,7 @@ mod handshakes;
 mod harness;
 mod logs;
 mod measured;
+mod metrics;
 mod operators;
 mod order;
 mod outages;

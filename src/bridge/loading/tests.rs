@@ -17,6 +17,7 @@ use crate::{
     report::Status,
     state::HandshakeToken,
     store::{BoxFuture, FileStore, MemoryStore, StateStore, StoreError, Swap},
+    tally::Tally,
     timestamp::Timestamp,
 };
 
@@ -224,7 +225,12 @@ async fn what_could_not_be_saved_is_not_kept() {
         proven: &[],
         queued: false,
     };
-    assert!(bridge.apply(&change, within(20_000)).await.is_err());
+    assert!(
+        bridge
+            .apply(&change, within(20_000), &mut Tally::default())
+            .await
+            .is_err()
+    );
     assert_eq!(kept(&bridge), None);
     assert_eq!(warm.says(&bridge, "c").await, Status::Published);
     assert_eq!(warm.scene.holds(), ["a", "c"]);
@@ -250,7 +256,12 @@ async fn a_first_load_that_fails_is_not_tried_twice() {
     let bridge = warm.bridge();
     warm.home.fail_next(&warm.home.loads, Fate::Fails);
     let change = Change::Reconcile { proven: &[] };
-    assert!(bridge.apply(&change, within(20_000)).await.is_err());
+    assert!(
+        bridge
+            .apply(&change, within(20_000), &mut Tally::default())
+            .await
+            .is_err()
+    );
     assert_eq!(warm.home.asked(), ["all"]);
     assert_eq!(warm.says(&bridge, "a").await, Status::Published);
 }
@@ -360,7 +371,9 @@ async fn what_is_kept_is_what_is_stored() {
                     queued: false,
                 },
             };
-            let _refused_or_not = bridge.apply(&change, within(20_000)).await;
+            let _refused_or_not = bridge
+                .apply(&change, within(20_000), &mut Tally::default())
+                .await;
             let stored = warm.home.stored().await;
             for bridge in &bridges {
                 if let (Some((kept, tag)), Some((state, newest))) = (kept(bridge), &stored)
