@@ -76,7 +76,7 @@ struct Event {
     groups: usize,
 }
 
-const EVENTS: [Event; 17] = [
+const EVENTS: [Event; 18] = [
     Event {
         name: "01-seed.json",
         text: include_str!("../events/01-seed.json"),
@@ -194,6 +194,13 @@ const EVENTS: [Event; 17] = [
         text: include_str!("../events/17-rollback.json"),
         comes_in: "That was a mistake: back to version 9.",
         outcome: "published",
+        groups: 24,
+    },
+    Event {
+        name: "18-explain.json",
+        text: include_str!("../events/18-explain.json"),
+        comes_in: "The operator is asked why Facilities is where it is.",
+        outcome: "why",
         groups: 24,
     },
 ];
@@ -575,6 +582,10 @@ fn decision(answer: &Value) -> String {
             format!("{version} {}", text(entry, "cause"))
         });
         return format!("=> {}", versions.collect::<Vec<_>>().join(", "));
+    }
+    if answer.get("why").is_some() {
+        let why = list(answer, "why").iter().filter_map(Value::as_str);
+        return format!("=> {}", why.collect::<Vec<_>>().join("\n       "));
     }
     let hierarchy = answer.get("hierarchy").unwrap_or(&Value::Null);
     let count = |field: &str| hierarchy.get(field).and_then(Value::as_u64).unwrap_or(0);

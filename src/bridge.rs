@@ -15,6 +15,7 @@ mod ahead;
 mod answer;
 mod change;
 mod enrichment;
+mod foresight;
 mod handshakes;
 mod loading;
 mod pending;
@@ -32,20 +33,20 @@ use self::{
     ahead::HeadStart,
     loading::{Known, let_go_out},
     rereading::Rereading,
-    rereads::Rereads,
     round::Round,
     saving::{Saved, Tries},
 };
 pub use self::{
     change::{Change, Deadlines, ThinEvent},
     enrichment::Enrichment,
+    foresight::Foresight,
 };
 #[cfg(feature = "planted")]
 use crate::planted::{self, Bug};
 use crate::{
     calven::{Calven, CalvenError},
     hierarchy::{Guard, Rules, Salt},
-    report::{Report, Status},
+    report::Report,
     reread::Rereader,
     state::{Prepared, Publication, State, StateError},
     store::{StateStore, StoreError},
@@ -294,22 +295,6 @@ impl Bridge {
                 Saved::Lost | Saved::Unknown => {}
             }
         }
-    }
-
-    /// What is pending, all that is held and every conflict; nothing is saved or sent.
-    ///
-    /// # Errors
-    /// [`BridgeError`] where the state cannot be read.
-    pub async fn plan(&self, deadlines: Deadlines) -> Result<Report, BridgeError> {
-        let (state, tag) = self.load(deadlines).await?;
-        let (change, rereads) = (Change::Look, Rereads::default());
-        let round = self.round(state, tag, &change, &Ok(None), &rereads)?;
-        let mut report = self.report(&round, &Change::Look, None);
-        report.status = Status::Planned;
-        report.saved = Some(false);
-        report.plan = Some(round.plan_view());
-        self.keep(round);
-        Ok(report)
     }
 
     /// What `look` finds in the state.

@@ -19,11 +19,16 @@ use self::variables::Variables;
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 const INSIDE_LAMBDA: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
 
+/// Set by Lambda, and by who runs the function as Lambda would.
+const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
+
 /// Everything that can be configured.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Whether this runs in Lambda.
     pub inside_lambda: bool,
+    /// What the function is called there, for the commands that an answer tells.
+    pub function_name: Option<String>,
     /// `CALVEN_SECRET_ID`: name or ARN of the secret.
     pub calven_secret_id: String,
     /// `CALVEN_BASE_URL`.
@@ -102,6 +107,7 @@ impl Config {
     ) -> Result<Self, ConfigProblems> {
         let mut vars = Variables::new(vars);
         let inside_lambda = vars.text(INSIDE_LAMBDA).is_some();
+        let function_name = vars.text(FUNCTION_NAME);
         let calven_secret_id = vars.required("CALVEN_SECRET_ID", "the name or ARN of a secret");
         let calven_base_url = vars.url_or("CALVEN_BASE_URL", "https://api.calven.com");
         let capillary = read_capillary(&mut vars);
@@ -130,6 +136,7 @@ impl Config {
             {
                 Ok(Self {
                     inside_lambda,
+                    function_name,
                     calven_secret_id,
                     calven_base_url,
                     capillary,

@@ -28,7 +28,7 @@ use crate::{
     hierarchy::Salt,
     http::Client,
     metrics::Metrics,
-    operator::{ACTIONS, Action, Answer, BadAction, carry_out},
+    operator::{ACTIONS, Action, Answer, Asked, BadAction, Commands, carry_out},
     queue::{Batch, BatchResponse, Queue},
     retry::RetryPolicy,
     secrets::SecretsHome,
@@ -73,6 +73,7 @@ pub struct Function {
     edge: Arc<Edge>,
     bridge: Arc<Bridge>,
     publish_budget: Duration,
+    commands: Commands,
     clock: Clock,
     teller: Arc<Teller>,
 }
@@ -145,9 +146,9 @@ impl Function {
                     let answered = self.batch(&batch, end, &invoked, &mut tally).await;
                     (Some("queue"), answered)
                 }
-                Ok(Invocation::Action(action)) => {
-                    let name = action.name();
-                    let answered = self.action(action, end, &invoked, &mut tally).await;
+                Ok(Invocation::Action(asked)) => {
+                    let name = asked.action.name();
+                    let answered = self.action(asked, end, &invoked, &mut tally).await;
                     (Some(name), answered)
                 }
                 Err(failure) => (None, Err(failure)),
@@ -305,11 +306,12 @@ impl Function {
 
     async fn action(
         &self,
-        action: Action,
+        asked: Asked,
         end: Instant,
         invoked: &Invoked,
         tally: &mut Tally,
     ) -> Result<Value, Failure> {
+        let Asked { action, format } = asked;
         let name = action.name();
         let deadlines = Deadlines::before(end);
         let proven = match action {
@@ -319,6 +321,7 @@ impl Function {
                 .unwrap_or_default(),
             Action::Seed { .. }
             | Action::Plan
+            | Action::Explain(_)
             | Action::Approve(_)
             | Action::Export
             | Action::History
@@ -329,14 +332,17 @@ impl Function {
             carry_out(action, &self.bridge, &self.clock, &proven, deadlines, tally).await?;
         let report = match &answer {
             Answer::Report(report) => Some(&**report),
-            Answer::Export(_) | Answer::History { .. } | Answer::Handshake(_) => None,
+            Answer::Plan(plan) => Some(&plan.report),
+            Answer::Explain(_) | Answer::Export(_) | Answer::History(_) | Answer::Handshake(_) => {
+                None
+            }
         };
         let told = Told {
             invocation: Some(name),
             report,
             ..Told::default()
         };
-        let value = serde_json::to_value(&answer)?;
+        let value = answer.rendered(format, &self.commands, self.clock.now())?;
         invoked.tell(&told, tally);
         Ok(value)
     }

@@ -1,7 +1,6 @@
 //! What an invocation answers (design: the form of webhooks, reconciles and operator actions).
 
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Serialize, Serializer};
 
 use crate::hierarchy::{Conflict, Digest, Held, HeldReason, Plan, plan::Counts};
 
@@ -98,17 +97,12 @@ pub struct PlanView {
     /// What an approval must name; `null` when nothing is pending.
     pub digest: Option<Digest>,
     /// Every change.
-    pub changes: Value,
+    #[serde(rename = "changes", serialize_with = "changes")]
+    pub plan: Plan,
 }
 
-impl PlanView {
-    /// A plan's view; `digest` where something is pending.
-    pub fn new(plan: &Plan, digest: Option<Digest>) -> Self {
-        Self {
-            digest,
-            changes: serde_json::to_value(plan.changes()).unwrap_or_default(),
-        }
-    }
+fn changes<S: Serializer>(plan: &Plan, serializer: S) -> Result<S::Ok, S::Error> {
+    plan.changes().serialize(serializer)
 }
 
 /// How many statements count now of their subjects.

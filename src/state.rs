@@ -3,6 +3,7 @@
 mod document;
 mod due;
 mod handshake;
+mod since;
 
 use std::{collections::BTreeMap, fmt, iter};
 
@@ -11,6 +12,7 @@ use serde::Deserialize;
 pub use self::{
     due::{Due, Dues},
     handshake::{HandshakeToken, NoToken},
+    since::Since,
 };
 use crate::{
     hierarchy::{
@@ -292,6 +294,23 @@ impl State {
     }
 }
 
+#[cfg(test)]
+impl State {
+    /// Publishes as the protocol does, for tests.
+    pub(crate) fn publish_at_once(&mut self, published: Published, cause: &str, time: Timestamp) {
+        let publication = Publication {
+            published,
+            cause: cause.to_owned(),
+            counts: Counts::default(),
+            hold: self.hold.clone(),
+            pending_since: None,
+        };
+        let prepared = self.prepare(&publication).unwrap();
+        let begun = self.publish(publication, prepared, time);
+        assert_eq!(self.encode_begun(begun).unwrap(), self.encode().unwrap());
+    }
+}
+
 fn publishable<'a>(published: Option<&'a Published>, hold: &'a Hold) -> Vec<&'a Published> {
     let target = match hold {
         Hold::RollbackWaits { target, .. } => Some(target),
@@ -318,24 +337,11 @@ mod tests {
         Projection::of(&ledger, None, &Rules::default(), &Merged::default()).as_published()
     }
 
-    fn publish(state: &mut State, published: Published, time: Timestamp) {
-        let publication = Publication {
-            published,
-            cause: "test".to_owned(),
-            counts: Counts::default(),
-            hold: state.hold.clone(),
-            pending_since: None,
-        };
-        let prepared = state.prepare(&publication).unwrap();
-        let begun = state.publish(publication, prepared, time);
-        assert_eq!(state.encode_begun(begun).unwrap(), state.encode().unwrap());
-    }
-
     fn state_of(versions: &[&[&str]]) -> State {
         let mut state = State::new(Salt::new([1; 32]));
         for (index, names) in versions.iter().enumerate() {
             let time = Timestamp::from_seconds(i64::try_from(index).unwrap());
-            publish(&mut state, published(names), time);
+            state.publish_at_once(published(names), "test", time);
         }
         state
     }
@@ -387,7 +393,7 @@ mod tests {
         let mut state = state_of(&[&["b"], &["a"]]);
         for seconds in 2..30 {
             let time = Timestamp::from_seconds(seconds);
-            publish(&mut state, as_of(seconds), time);
+            state.publish_at_once(as_of(seconds), "test", time);
         }
         let kept: Vec<u64> = state.history.iter().map(|entry| entry.version).collect();
         assert_eq!(kept, [30, 2, 1]);
@@ -400,7 +406,7 @@ mod tests {
         let mut state = State::new(Salt::new([1; 32]));
         for name in &names {
             let time = Timestamp::from_seconds(0);
-            publish(&mut state, published(&[name]), time);
+            state.publish_at_once(published(&[name]), "test", time);
         }
         assert_eq!(state.history.len(), HISTORY);
         assert_eq!(state.version_published(10), None);

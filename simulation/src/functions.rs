@@ -58,6 +58,7 @@ pub(crate) fn made(sim: &Arc<Sim>, slot: usize) -> Arc<Function> {
     };
     let config = Config {
         inside_lambda: false,
+        function_name: None,
         calven_secret_id: "calven".to_owned(),
         calven_base_url: BaseUrl::parse(network::CALVEN).expect("a good URL"),
         capillary: None,

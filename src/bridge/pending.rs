@@ -15,12 +15,12 @@ pub(super) struct Pending {
     pub(super) is_pending: bool,
     /// An approval that no longer fits; what is owed is paid all the same.
     pub(super) refused: Option<String>,
-    target: Target,
+    pub(super) target: Target,
     hold_changed: bool,
 }
 
 #[derive(Debug)]
-enum Target {
+pub(super) enum Target {
     Projection,
     Back { version: u64, published: Published },
 }

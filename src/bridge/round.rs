@@ -199,7 +199,10 @@ impl Round {
             .pending
             .is_pending
             .then(|| self.pending.plan.digest(self.state.approvals));
-        PlanView::new(&self.pending.plan, digest)
+        PlanView {
+            digest,
+            plan: self.pending.plan.clone(),
+        }
     }
 
     /// Decides what is sent, if anything is, and writes its body where it will be.

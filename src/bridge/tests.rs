@@ -503,7 +503,7 @@ async fn who_looks_approves_or_goes_back_reads_nothing() {
     scene.people.fail_next(Fault::Status(403));
     scene.thin(&scene.bridge(), "people").await;
     let bridge = scene.bridge();
-    bridge.plan(within(20_000)).await.unwrap();
+    bridge.foresee(within(20_000), |_| ()).await.unwrap();
     let digest = crate::hierarchy::Digest::from_text("x");
     for change in [Change::Approve(digest), Change::Rollback(1)] {
         bridge

@@ -7,7 +7,7 @@ use proptest::{prelude::*, sample::select};
 use super::{
     Delivery, Document, Group, GroupRef, Key, Ledger, Merged, Name, Parent, PersonId, PersonSays,
     Plan, Projection, Published, Relationship, Rules, Salt, Scope, SeedRows, SourceName, Stated,
-    Statement,
+    Statement, explain::Explanation,
 };
 use crate::timestamp::Timestamp;
 
@@ -482,6 +482,32 @@ proptest! {
         prop_assert_eq!(&was.held, &is.held);
         prop_assert_eq!(&was.conflicts, &is.conflicts);
         prop_assert_eq!(was.as_published(), is.as_published());
+    }
+
+    #[test]
+    fn an_explanation_tells_what_is_projected(
+        history in any_history(), published in any_history(), rules in any_rules(),
+    ) {
+        let before = project(&ledger_of(&published), None, &rules).as_published();
+        let ledger = ledger_of(published.iter().chain(&history));
+        let after = project(&ledger, Some(&before), &rules);
+        let explain = |group: &Group| Explanation::of(&ledger, Some(&before), &rules, group);
+        for (group, parent) in after.hierarchy.rows() {
+            let told = explain(group).unwrap();
+            prop_assert!(told.exists && !told.why.is_empty());
+            prop_assert_eq!(told.group.as_str(), group.name.as_str());
+            prop_assert_eq!(told.group_type.as_str(), group.group_type.as_str());
+            prop_assert_eq!(told.parent.parent.as_deref(), parent.map(|p| p.name.as_str()));
+            prop_assert_eq!(told.parent.parent_type.as_deref(), parent.map(|p| p.group_type.as_str()));
+            let children = after.hierarchy.rows().filter(|(_, parent)| *parent == Some(group));
+            prop_assert_eq!(told.children, children.count());
+            let waits = after.held.iter().filter(|held| held.concerns.contains(group));
+            prop_assert_eq!(told.waits.len(), waits.count());
+        }
+        // What is published is known by the name that it has there.
+        for (group, _) in before.hierarchy().rows() {
+            prop_assert!(explain(group).is_ok());
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! projecting a ledger, and keeps every rule of Calven's, so an invalid payload cannot be written.
 
 pub mod document;
+pub mod explain;
 pub mod ledger;
 pub mod name;
 pub mod payload;
@@ -31,6 +32,7 @@ mod names;
 mod pairs;
 mod plain;
 mod reach;
+mod receipts;
 mod records;
 mod settle;
 #[cfg(test)]

@@ -304,7 +304,7 @@ impl Projection {
 }
 
 /// Puts every top-level group that is no organisation under Capillary's base organisation.
-fn attach_roots(
+pub(super) fn attach_roots(
     views: &Views<'_>,
     claims: &Dense<GroupId, Claims>,
     edges: &mut Edges,

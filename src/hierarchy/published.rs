@@ -43,6 +43,11 @@ impl Undo {
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+
+    /// Whether the publication made another row of this group's, or none.
+    pub fn concerns(&self, group: &Group) -> bool {
+        self.rows.contains_key(group)
+    }
 }
 
 impl Published {

@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     hierarchy::{Guard, Rules, SourceName},
     http::Client,
+    operator::Commands,
     reread::Rereader,
     retry::RetryPolicy,
     secrets::Secrets,
@@ -120,6 +121,9 @@ impl Function {
             edge,
             bridge,
             publish_budget: config.publish_budget,
+            commands: Commands {
+                function_name: config.function_name,
+            },
             clock,
             teller,
         }

@@ -3,13 +3,16 @@
 use serde_json::{Map, Value};
 
 use super::Failure;
-use crate::{operator::Action, queue::Batch};
+use crate::{
+    operator::{Action, Asked, Format},
+    queue::Batch,
+};
 
 /// Which way we were called.
 pub(super) enum Invocation {
     Http,
     Batch(Batch),
-    Action(Action),
+    Action(Asked),
 }
 
 impl Invocation {
@@ -17,10 +20,13 @@ impl Invocation {
         let fields = event.as_object().ok_or(Failure::UnknownEvent)?;
         let text = |field: &str| fields.get(field).and_then(Value::as_str);
         if fields.contains_key("action") {
-            return Ok(Self::Action(Action::read(fields)?));
+            return Ok(Self::Action(Asked::read(fields)?));
         }
         if matches!(text("source"), Some("aws.events" | "aws.scheduler")) {
-            return Ok(Self::Action(Action::Reconcile));
+            return Ok(Self::Action(Asked {
+                action: Action::Reconcile,
+                format: Format::Json,
+            }));
         }
         if fields.contains_key("requestContext") {
             return Ok(Self::Http);

@@ -81,7 +81,7 @@ fn every_signature_fits_its_body() {
 }
 
 /// The walk: each event, what becomes of it, how many groups Calven holds then, and after how many PUTs.
-pub(crate) const WALK: [(&str, &str, usize, usize); 17] = [
+pub(crate) const WALK: [(&str, &str, usize, usize); 18] = [
     ("01-seed.json", "published", 14, 1),
     ("02-snapshot.json", "published", 18, 2),
     ("03-upsert.json", "published", 20, 3),
@@ -99,6 +99,7 @@ pub(crate) const WALK: [(&str, &str, usize, usize); 17] = [
     ("15-export.json", "", 11, 12),
     ("16-history.json", "", 11, 12),
     ("17-rollback.json", "published", 24, 13),
+    ("18-explain.json", "", 24, 13),
 ];
 
 #[test]

@@ -119,6 +119,13 @@ pub(crate) fn sign_with(secret: &str, id: &str, seconds: i64, body: &[u8]) -> St
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
+/// HMAC-SHA256 in hexadecimal.
+pub(crate) fn hmac_hex(key: &str, text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    hex::encode(mac.finalize().into_bytes())
+}
+
 /// A request, before it is put into one of the envelopes.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {

@@ -196,10 +196,8 @@ async fn before_anything_is_published_there_is_nothing_to_export() {
         world.refused(json!({"action": "export"})).await.0,
         "Refused"
     );
-    assert_eq!(
-        world.action(json!({"action": "history"})).await,
-        json!({"history": []})
-    );
+    let history = world.action(json!({"action": "history"})).await;
+    assert_eq!(history["history"], json!([]));
 }
 
 #[tokio::test]
@@ -212,12 +210,12 @@ async fn history_tells_who_changed_what_and_when() {
     let one = json!({"added": 1, "moved": 0, "renamed": 0, "removed": 0});
     let at = crate::harness::NOW;
     assert_eq!(
-        history,
-        json!({"history": [
+        history["history"],
+        json!([
             {"version": 3, "time": at, "cause": "reconcile", "groups": 2, "counts": quiet},
             {"version": 2, "time": at, "cause": "webhook acme", "groups": 2, "counts": one},
             {"version": 1, "time": at, "cause": "seed", "groups": 1, "counts": one},
-        ]})
+        ])
     );
 }
 

@@ -321,8 +321,11 @@ async fn a_malformed_action_is_a_failed_invocation_that_names_every_fault() {
     let before = world.everything().await;
     let row = |group: &str, parent: Option<&str>| json!({"group": group, "groupType": "T", "parent": parent, "parentType": parent.map(|_| "T")});
     for (event, expected) in [
-        (json!({"action": "destroy"}), vec!["seed, plan, approve"]),
-        (json!({"action": 7}), vec!["seed, plan, approve"]),
+        (
+            json!({"action": "destroy"}),
+            vec!["seed, plan, explain, approve"],
+        ),
+        (json!({"action": 7}), vec!["seed, plan, explain, approve"]),
         (
             json!({"action": "seed"}),
             vec!["groupRelationships is missing"],

@@ -163,7 +163,7 @@ async fn a_warm_instance_asks_whether_anything_is_new_and_reads_nothing() {
         assert_eq!(kept(&bridge), warm.home.stored().await);
     }
     // Who only looks keeps it too.
-    bridge.plan(within(20_000)).await.unwrap();
+    bridge.foresee(within(20_000), |_| ()).await.unwrap();
     let version = |state: &State| state.version;
     bridge.look(within(20_000), version).await.unwrap();
     let token = HandshakeToken::new("t", Timestamp::from_seconds(1)).unwrap();
@@ -243,7 +243,7 @@ async fn a_load_that_fails_forgets_nothing() {
     warm.says(&bridge, "a").await;
     let before = kept(&bridge);
     warm.home.fail_next(&warm.home.loads, Fate::Fails);
-    assert!(bridge.plan(within(20_000)).await.is_err());
+    assert!(bridge.foresee(within(20_000), |_| ()).await.is_err());
     assert_eq!(kept(&bridge), before);
     warm.home.asked();
     warm.says(&bridge, "b").await;
