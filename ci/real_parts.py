@@ -159,7 +159,7 @@ class Sandbox:
         # Built by `cargo test` already; run directly so that it is the process that is stopped.
         command = [
             REPOSITORY / "target/debug/examples/sandbox",
-            "--calven-port", self.calven, "--capillary-port", self.capillary,
+            "--calven-port", self.calven, "--capillary-port", self.capillary, "--picture-port", 0,
         ]
         log = logs / f"sandbox-{name}.log"
         ready = lambda: request(self.calven, "GET", "/puts")[0] == 200

@@ -1,15 +1,19 @@
 //! Calven and Capillary on this machine, for `cargo lambda watch` to talk to.
 //!
 //! ```sh
-//! cargo run --example sandbox             # or with --calven-port 0 --capillary-port 0: any free ones
+//! cargo run --example sandbox             # or with --calven-port 0 --capillary-port 0 --picture-port 0: any free ones
 //! ```
 //!
-//! It prints the variables to start the function with, and where to look at what Calven holds. It
-//! runs until Ctrl-C. Whatever it takes for a secret stands in `examples/sandbox/secrets.json`.
+//! It prints the variables to start the function with, and where to look at what Calven holds: as text, and as a page that
+//! follows every PUT. It runs until Ctrl-C. Whatever it takes for a secret stands in `examples/sandbox/secrets.json`.
+
+#[path = "sandbox/live.rs"]
+mod live;
 
 use std::{
     collections::BTreeMap,
     io::{self, Write as _},
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -22,6 +26,7 @@ use stand_ins::{
 /// The ports that the README names.
 const CALVEN_PORT: u16 = 8181;
 const CAPILLARY_PORT: u16 = 8182;
+const PICTURE_PORT: u16 = 8183;
 
 /// The same file that the function reads its secrets from.
 const SECRETS: &str = include_str!("sandbox/secrets.json");
@@ -35,12 +40,16 @@ async fn main() -> anyhow::Result<()> {
     let till = secrets.get("capillary/api").and_then(capillary_key);
     let till = till.context("secrets.json has no capillary/api")?;
 
-    let calven = start_calven(ports.calven, keys).await?;
+    let calven = Arc::new(start_calven(ports.calven, keys).await?);
     let capillary = CapillaryStandIn::start_on(ports.capillary, till, ORGANIZATIONS, now)
         .await
         .with_context(|| format!("Capillary, on port {}", ports.capillary))?;
 
-    announce(&calven.url(), &capillary.url())?;
+    let picture = live::start(ports.picture, Arc::clone(&calven), now)
+        .await
+        .with_context(|| format!("the picture, on port {}", ports.picture))?;
+
+    announce(&calven.url(), &capillary.url(), &picture.url())?;
     tokio::signal::ctrl_c().await?;
     Ok(())
 }
@@ -48,6 +57,7 @@ async fn main() -> anyhow::Result<()> {
 struct Ports {
     calven: u16,
     capillary: u16,
+    picture: u16,
 }
 
 impl Ports {
@@ -55,12 +65,16 @@ impl Ports {
         let mut ports = Self {
             calven: CALVEN_PORT,
             capillary: CAPILLARY_PORT,
+            picture: PICTURE_PORT,
         };
         while let Some(arg) = args.next() {
             let port = match arg.as_str() {
                 "--calven-port" => &mut ports.calven,
                 "--capillary-port" => &mut ports.capillary,
-                _ => bail!("unknown argument {arg}; known are --calven-port and --capillary-port"),
+                "--picture-port" => &mut ports.picture,
+                _ => bail!(
+                    "unknown argument {arg}; known are --calven-port, --capillary-port and --picture-port"
+                ),
             };
             let value = args
                 .next()
@@ -116,16 +130,18 @@ fn capillary_key(secret: &BTreeMap<String, String>) -> Option<capillary::Credent
     })
 }
 
-/// Two lines for scripts, and the rest to paste.
-fn announce(calven: &str, capillary: &str) -> io::Result<()> {
+/// Three lines for scripts, and the rest to paste.
+fn announce(calven: &str, capillary: &str, picture: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     write!(
         out,
         "\
 Calven    {calven}
 Capillary {capillary}
+Picture   {picture}
 
-What Calven holds: {calven}/ as a tree, {calven}/rows as JSON, {calven}/puts counts the PUTs.
+What Calven holds: {picture}/ as a page that follows every PUT and marks what it changed;
+{calven}/ as a tree, {calven}/rows as JSON, {calven}/puts counts the PUTs.
 Start the function in another terminal, in the repository's root:
 
   export CALVEN_BASE_URL={calven}

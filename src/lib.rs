@@ -16,6 +16,7 @@ pub mod http;
 pub mod invocation;
 pub mod metrics;
 pub mod operator;
+pub mod picture;
 pub mod queue;
 pub mod report;
 pub mod reread;
