@@ -120,6 +120,12 @@ impl Rereads {
         self.0.is_empty()
     }
 
+    /// Whether no source was asked, nor has to be waited for.
+    pub(super) fn asked_nobody(&self) -> bool {
+        let covered = |asked: &Asked| matches!(asked.came, Came::Covered);
+        self.0.values().all(covered)
+    }
+
     /// How many sources were asked, and not read, or not to the end.
     pub(super) fn failures(&self) -> u64 {
         let failed = |asked: &&Asked| match &asked.came {

@@ -81,6 +81,10 @@ impl Bridge {
             (Since::Changed(loaded), round) => {
                 // There may be no room for two of them.
                 drop(round);
+                // What was decided by the older state without asking anybody is decided anew.
+                read.take_if(|(organizations, rereads)| {
+                    matches!(organizations, Ok(None)) && rereads.asked_nobody()
+                });
                 let current = self.decoded(loaded)?;
                 let round = self.round_of(current, change, read, progress, deadlines, tally);
                 round.await

@@ -350,6 +350,24 @@ async fn an_event_that_a_saved_re_read_covers_is_unchanged_and_asks_nobody() {
 }
 
 #[tokio::test]
+async fn what_only_a_state_covers_that_was_replaced_by_an_older_one_is_read_again() {
+    let scene = Scene::new().await;
+    has(&scene.people, &["a"]);
+    let bridge = scene.bridge();
+    scene.says(&bridge, "a").await;
+    let older = scene.store.load().await.unwrap().unwrap().bytes;
+    let early = scene.event("people");
+    scene.pass(6);
+    scene.thin(&bridge, "people").await;
+    assert_eq!(reads(&scene.people), 1);
+    // An operator restores the state, and the instance still has the newer one in memory.
+    let newer = scene.store.load().await.unwrap().unwrap();
+    scene.store.swap(older, Some(newer.tag)).await.unwrap();
+    apply(&bridge, &[], &[early], 20_000).await;
+    assert_eq!(reads(&scene.people), 2);
+}
+
+#[tokio::test]
 async fn events_that_come_during_a_re_read_share_the_next_one() {
     let scene = Scene::new().await;
     has(&scene.people, &["a"]);
