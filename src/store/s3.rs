@@ -21,10 +21,7 @@ use std::{
 
 use bytes::Bytes;
 use object_store::client::HttpErrorKind;
-use reqwest::{
-    Request, Url,
-    header::{ETAG, LOCATION},
-};
+use reqwest::{Request, Url, header::ETAG};
 use tokio::time::Instant;
 
 use self::question::{Answer, Question};
@@ -222,11 +219,9 @@ impl S3Store {
             code.as_deref().unwrap_or("no error code")
         );
         match status {
-            408 | 429 | 500.. => self.unavailable(reason),
-            // The bucket is elsewhere, and it is not said where.
-            300..=303 | 305..=399 if !answer.headers().contains_key(LOCATION) => {
-                self.unavailable(reason)
-            }
+            // 307: of a new bucket, until all of S3 knows where it is.
+            307 | 408 | 429 | 500.. => self.unavailable(reason),
+            300..=399 => self.unusable(&format!("{reason}; is AWS_REGION the bucket's region?")),
             403 => self.unusable(&format!(
                 "{reason}; a role without s3:ListBucket is answered so too, where there is no object yet"
             )),

@@ -480,14 +480,23 @@ async fn s3_is_not_asked_again_more_than_four_times() {
 }
 
 #[tokio::test]
-async fn a_redirect_that_leads_nowhere_is_a_passing_failure() {
-    let s3 = S3::start(BUCKET).await;
-    let store = s3_store(&s3, BUCKET, TIMEOUT);
-    s3.fail_next([Fault::Status(301, "PermanentRedirect")]);
-    let error = store.load().await.unwrap_err();
-    assert!(error.is_transient(), "{error}");
-    let told = "answered 301 (PermanentRedirect)";
-    assert!(error.to_string().contains(told), "{error}");
+async fn a_bucket_in_another_region_does_not_pass_and_a_redirect_of_a_new_one_does() {
+    for (status, code, passes) in [
+        (301, "PermanentRedirect", false),
+        (307, "TemporaryRedirect", true),
+    ] {
+        let s3 = S3::start(BUCKET).await;
+        let store = s3_store(&s3, BUCKET, TIMEOUT);
+        s3.fail_next([Fault::Status(status, code)]);
+        let error = store.load().await.unwrap_err();
+        assert_eq!(error.is_transient(), passes, "{error}");
+        let told = format!("answered {status} ({code})");
+        assert!(error.to_string().contains(&told), "{error}");
+        let hints = error
+            .to_string()
+            .contains("is AWS_REGION the bucket's region?");
+        assert_eq!(hints, !passes, "{error}");
+    }
 }
 
 #[tokio::test]
