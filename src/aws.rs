@@ -15,10 +15,8 @@ use object_store::{
     aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider},
 };
 
-pub(crate) use self::{
-    signer::{Signer, Unsigned},
-    transport::{Failure, Transport},
-};
+pub use self::signer::{Signer, Unsigned};
+pub(crate) use self::transport::{Failure, Transport};
 use crate::http::BaseUrl;
 
 /// AWS's variables that say who asks, and what `object_store` calls them.
@@ -60,7 +58,7 @@ const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// Gives the values of environment variables.
-pub(crate) type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Whose name requests are signed in; nothing is fetched yet.
 ///
@@ -91,7 +89,7 @@ pub(crate) fn credentials(
 }
 
 /// The region, where one is set.
-pub(crate) fn region(aws: Variables<'_>) -> Option<String> {
+pub fn region(aws: Variables<'_>) -> Option<String> {
     set(REGION, aws).or_else(|| set(DEFAULT_REGION, aws))
 }
 
@@ -99,7 +97,7 @@ pub(crate) fn region(aws: Variables<'_>) -> Option<String> {
 ///
 /// # Errors
 /// Where that is neither https nor a loopback host.
-pub(crate) fn endpoint_of(own: &str, aws: Variables<'_>) -> Result<Option<BaseUrl>, String> {
+pub fn endpoint_of(own: &str, aws: Variables<'_>) -> Result<Option<BaseUrl>, String> {
     match endpoint(own, aws)? {
         Some(url) => Ok(Some(url)),
         None => endpoint(ENDPOINT, aws),

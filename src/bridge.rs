@@ -45,7 +45,8 @@ pub use self::{
 use crate::planted::{self, Bug};
 use crate::{
     calven::{Calven, CalvenError},
-    hierarchy::{Guard, Rules, Salt},
+    capillary::Capillary,
+    hierarchy::{Guard, Rules, Salt, SourceName},
     report::Report,
     reread::Rereader,
     state::{Prepared, Publication, State, StateError},
@@ -295,6 +296,33 @@ impl Bridge {
                 Saved::Lost | Saved::Unknown => {}
             }
         }
+    }
+
+    /// Where the state lies.
+    pub(crate) fn store(&self) -> &dyn StateStore {
+        &*self.store
+    }
+
+    /// Whom it publishes to.
+    pub(crate) const fn calven(&self) -> &Calven {
+        &self.calven
+    }
+
+    /// What Capillary is asked by, where it is configured.
+    pub(crate) fn capillary(&self) -> Option<&Capillary> {
+        self.enrichment
+            .as_ref()
+            .map(|enrichment| &enrichment.capillary)
+    }
+
+    /// What a source is read again by, where it can be.
+    pub(crate) fn rereader(&self, source: &SourceName) -> Option<&Rereader> {
+        self.rereading.of(source)
+    }
+
+    /// Whether nothing is saved and sent.
+    pub(crate) const fn is_dry_run(&self) -> bool {
+        self.policy.dry_run
     }
 
     /// What `look` finds in the state.

@@ -326,16 +326,27 @@ impl Function {
             | Action::Export
             | Action::History
             | Action::Rollback(_)
+            | Action::Check
             | Action::Handshake(_) => Vec::new(),
         };
-        let answer =
-            carry_out(action, &self.bridge, &self.clock, &proven, deadlines, tally).await?;
+        let premises = self.edge.premises(&proven);
+        let carried_out = carry_out(
+            action,
+            &self.bridge,
+            &self.clock,
+            &premises,
+            deadlines,
+            tally,
+        );
+        let answer = carried_out.await?;
         let report = match &answer {
             Answer::Report(report) => Some(&**report),
             Answer::Plan(plan) => Some(&plan.report),
-            Answer::Explain(_) | Answer::Export(_) | Answer::History(_) | Answer::Handshake(_) => {
-                None
-            }
+            Answer::Explain(_)
+            | Answer::Export(_)
+            | Answer::History(_)
+            | Answer::Check(_)
+            | Answer::Handshake(_) => None,
         };
         let told = Told {
             invocation: Some(name),

@@ -6,7 +6,7 @@
 //! statements into the ledger, projects the [`hierarchy`] that follows, holds what would remove or
 //! move too much, PUTs the rest to [`calven`], saves, and the [`report`] becomes the answer.
 
-mod aws;
+pub mod aws;
 pub mod bridge;
 pub mod call;
 pub mod calven;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod asked;
+mod check;
 mod explain;
 mod format;
 mod freshness;
@@ -11,6 +12,7 @@ mod text;
 pub use self::{
     answer::{Answer, HandshakeAnswer, HistoryAnswer, HistoryRow},
     asked::{Asked, BadAction},
+    check::{CheckAnswer, Finding, Premises},
     explain::{ExplainAnswer, PendingChange, PublishedGroup},
     format::Format,
     freshness::{Freshness, SourceFreshness},
@@ -49,13 +51,15 @@ pub enum Action {
     History,
     /// Publish this version again.
     Rollback(u64),
+    /// Is everything there that a webhook needs?
+    Check,
     /// Which token did this source hand over? It is forgotten with the answer.
     Handshake(SourceName),
 }
 
 /// The actions, as an error lists them.
 pub const ACTIONS: &str =
-    "seed, plan, explain, approve, export, reconcile, history, rollback, handshake";
+    "seed, plan, explain, approve, export, reconcile, history, rollback, check, handshake";
 
 impl Action {
     /// The action's name.
@@ -69,6 +73,7 @@ impl Action {
             Self::Reconcile => "reconcile",
             Self::History => "history",
             Self::Rollback(_) => "rollback",
+            Self::Check => "check",
             Self::Handshake(_) => "handshake",
         }
     }
@@ -83,13 +88,14 @@ impl Action {
             | Self::Export
             | Self::Reconcile
             | Self::History
-            | Self::Rollback(_) => &[Format::Json, Format::Text],
+            | Self::Rollback(_)
+            | Self::Check => &[Format::Json, Format::Text],
             Self::Handshake(_) => &[Format::Json],
         }
     }
 }
 
-/// Carries an action out. `proven`: the sources whose secret is complete, so that no token of a handshake is kept for them.
+/// Carries an action out. `premises`: what there is beside the bridge.
 ///
 /// # Errors
 /// [`BridgeError`]: a failed invocation, which AWS retries where it was asynchronous.
@@ -97,7 +103,7 @@ pub async fn carry_out(
     action: Action,
     bridge: &Bridge,
     clock: &Clock,
-    proven: &[SourceName],
+    premises: &Premises<'_>,
     deadlines: Deadlines,
     tally: &mut Tally,
 ) -> Result<Answer, BridgeError> {
@@ -132,8 +138,14 @@ pub async fn carry_out(
             received: clock.now(),
         },
         Action::Approve(digest) => Change::Approve(digest.clone()),
-        Action::Reconcile => Change::Reconcile { proven },
+        Action::Reconcile => Change::Reconcile {
+            proven: premises.proven,
+        },
         Action::Rollback(version) => Change::Rollback(*version),
+        Action::Check => {
+            let answer = check::of(bridge, premises, clock, deadlines.end).await;
+            return Ok(Answer::Check(answer));
+        }
         Action::Handshake(source) => {
             let taken = bridge.take_handshake(source, deadlines).await?;
             let token = taken.ok_or_else(|| {

@@ -96,6 +96,14 @@ impl Secret {
         &self.version
     }
 
+    /// A secret of this content, which came from no home.
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self {
+            text: Arc::new(text.to_owned().into()),
+            version: "".into(),
+        }
+    }
+
     /// Reads the JSON; the error never quotes the content.
     ///
     /// # Errors
@@ -194,6 +202,11 @@ impl Secrets {
             entries: Mutex::default(),
             fetches: AtomicU64::default(),
         }
+    }
+
+    /// The same home, with nothing fetched from it yet.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(self.home.clone(), self.max_age, self.clock.clone())
     }
 
     /// The current version; from the cache while it is young enough; a stale one while the manager is down.

@@ -27,6 +27,7 @@ use crate::planted::{self, Bug};
 use crate::{
     bridge::{Bridge, BridgeError, Change, Deadlines, ThinEvent},
     hierarchy::{Delivery, SourceName},
+    operator::Premises,
     queue::{Queue, Queued},
     report::Report,
     secrets::Secrets,
@@ -108,6 +109,16 @@ enum Answer {
 }
 
 impl Edge {
+    /// What an operator's action finds beside the bridge.
+    pub(crate) fn premises<'a>(&'a self, proven: &'a [SourceName]) -> Premises<'a> {
+        Premises {
+            sources: &self.sources,
+            secrets: &self.secrets,
+            queue: self.queue.as_ref(),
+            proven,
+        }
+    }
+
     /// Answers a request. `path` is without a stage prefix; `body` is an error where the envelope's
     /// base64 was none.
     pub async fn answer(

@@ -104,7 +104,7 @@ fn faults_of_the_sources_and_of_the_command_end_with_2() {
         "[sources.people]\npreset = \"nobody\"\ncolour = 1\n",
     )
     .unwrap();
-    let cases: [(&[&str], &[&str]); 6] = [
+    let cases: [(&[&str], &[&str]); 5] = [
         (
             &["try", "people", "body.json", "--sources", "faulty.toml"],
             &[
@@ -129,12 +129,21 @@ fn faults_of_the_sources_and_of_the_command_end_with_2() {
             &["try", "people", "body.json", "--hierarchy", "secret.json"],
             &["has no groupRelationships"],
         ),
-        (&["try", "people"], &["required"]),
     ];
-    for (arguments, told) in cases {
+    let wrongly_used: &[(&[&str], &[&str])] = &[
+        (&["try", "people"], &["required"]),
+        (&["plan"], &["--function", "--url"]),
+        (&["rollback", "nine", "--function", "f"], &["nine"]),
+        (&["approve", "--function", "f"], &["DIGEST"]),
+        (&["plan", "--url", "http://192.0.2.1"], &["https://"]),
+        (&[], &["Usage"]),
+    ];
+    let cases = cases.iter().map(|case| (case, 2));
+    let cases = cases.chain(wrongly_used.iter().map(|case| (case, 64)));
+    for ((arguments, told), code) in cases {
         let output = bridge(folder.path(), arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        for text in told {
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        for text in *told {
             assert!(
                 err(&output).contains(text),
                 "{arguments:?}: {}",

@@ -3,6 +3,8 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html>. The path is signed as S3 wants it where
 //! the service is S3, encoded once, and as all others do elsewhere.
 
+use std::fmt;
+
 use object_store::{
     aws::{AwsAuthorizer, AwsCredentialProvider},
     client::{HttpRequest, HttpRequestBody},
@@ -13,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::Variables;
 
 /// Signs for one service in one region.
-pub(crate) struct Signer {
+pub struct Signer {
     service: &'static str,
     region: String,
     credentials: AwsCredentialProvider,
@@ -21,7 +23,7 @@ pub(crate) struct Signer {
 
 /// Why a request is not signed. What the library says of it is dropped: it may quote an answer with credentials in it.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unsigned {
+pub enum Unsigned {
     /// They could not be fetched; that passes.
     #[error("there are no credentials")]
     NoCredentials,
@@ -30,12 +32,19 @@ pub(crate) enum Unsigned {
     Unsignable,
 }
 
+impl fmt::Debug for Signer {
+    /// It holds credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({}, {})", self.service, self.region)
+    }
+}
+
 impl Signer {
     /// Credentials as AWS's variables say, over `http`; nothing is fetched yet.
     ///
     /// # Errors
     /// Where credentials come by halves.
-    pub(crate) fn new(
+    pub fn new(
         service: &'static str,
         region: String,
         http: &reqwest::Client,
@@ -53,7 +62,7 @@ impl Signer {
     ///
     /// # Errors
     /// [`Unsigned`].
-    pub(crate) async fn sign(
+    pub async fn sign(
         &self,
         method: Method,
         url: &Url,

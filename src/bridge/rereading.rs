@@ -108,6 +108,11 @@ impl Rereading {
         }
     }
 
+    /// What reads a source, where it can be read.
+    pub(super) fn of(&self, source: &SourceName) -> Option<&Rereader> {
+        Some(&self.by_source.get(source)?.rereader)
+    }
+
     /// Whether anything is due that can be done.
     pub(super) fn is_any_due(&self, state: &State) -> bool {
         state

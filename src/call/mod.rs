@@ -113,6 +113,48 @@ impl Caller {
         }
     }
 
+    /// The same remote, of which nothing is known yet, with what is in these secrets.
+    pub(crate) fn anew(&self, secrets: Arc<Secrets>) -> Self {
+        Self {
+            policy: self.policy,
+            ..Self::new(
+                self.http.clone(),
+                secrets,
+                self.secret_id.clone(),
+                self.clock.clone(),
+            )
+        }
+    }
+
+    /// Fetches a token for a credential, as often as it takes and the deadline allows, and keeps none: whether it is one that
+    /// has tokens.
+    pub(crate) async fn prove<R: Remote>(
+        &self,
+        remote: &R,
+        credential: &R::Credential,
+        deadline: Instant,
+    ) -> Result<bool, Fault> {
+        let mut attempts = Attempts::new(self.policy, deadline);
+        loop {
+            let request = remote
+                .token_request(credential, self.clock.now())
+                .map_err(|reason| self.unusable(reason))?;
+            let Some(request) = request else {
+                return Ok(false);
+            };
+            let until = attempts.give_up_at();
+            let Failed {
+                fault, retry_after, ..
+            } = match self.fetch_token(remote, credential, request, until).await {
+                Ok(_) => return Ok(true),
+                Err(failed) => failed,
+            };
+            if !fault.is_transient() || !attempts.another(retry_after).await {
+                return Err(fault);
+            }
+        }
+    }
+
     /// Takes the first steps of the next call, up to its request. Who calls meanwhile waits for them, and takes what came of
     /// them, a failure too, for what came of its own.
     pub(crate) async fn prepare<R: Remote>(&self, remote: &R, deadline: Instant) {

@@ -99,6 +99,49 @@ struct ClientSecretAnswer {
 }
 
 impl CalvenCredential {
+    /// The word under `auth`.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Hmac { .. } => "hmac",
+            Self::ClientSecret { .. } => "client_secret",
+            Self::Basic { .. } => "basic",
+            Self::Jwt { .. } => "jwt",
+        }
+    }
+
+    /// The same key as those of other kinds for which tokens are made, with the words of these.
+    pub(crate) fn as_others(&self) -> Vec<(&'static str, Self)> {
+        let (id, secret) = match self {
+            Self::Hmac {
+                api_key: id,
+                api_secret: secret,
+            }
+            | Self::Basic {
+                api_key: id,
+                api_secret: secret,
+            }
+            | Self::ClientSecret {
+                client_id: id,
+                client_secret: secret,
+            } => (id, secret),
+            Self::Jwt { .. } => return Vec::new(),
+        };
+        let all = [
+            Self::Hmac {
+                api_key: id.clone(),
+                api_secret: secret.clone(),
+            },
+            Self::ClientSecret {
+                client_id: id.clone(),
+                client_secret: secret.clone(),
+            },
+        ];
+        all.into_iter()
+            .map(|other| (other.word(), other))
+            .filter(|(word, _)| *word != self.word())
+            .collect()
+    }
+
     /// The request for a token as of `now`; `None` where none is needed.
     pub(super) fn token_request(
         &self,

@@ -97,6 +97,29 @@ impl Calven {
         Ok(self.caller.call(&put, deadline).await?)
     }
 
+    /// The same API, of which nothing is known yet, with what is in these secrets.
+    pub(crate) fn anew(&self, secrets: Arc<Secrets>) -> Self {
+        Self {
+            base_url: self.base_url.clone(),
+            caller: self.caller.anew(secrets),
+        }
+    }
+
+    /// The name or ARN of its secret.
+    pub(crate) fn secret_id(&self) -> &str {
+        &self.caller.secret_id
+    }
+
+    /// Fetches a token for a credential, and does nothing with it: whether it is one that has tokens.
+    pub(crate) async fn prove(
+        &self,
+        credential: &CalvenCredential,
+        deadline: Instant,
+    ) -> Result<bool, Fault> {
+        let put = self.put_of(Bytes::new());
+        self.caller.prove(&put, credential, deadline).await
+    }
+
     /// Fetches what the next PUT proves us by. What went wrong is told by that PUT, as its first attempt.
     pub(crate) async fn prepare(&self, deadline: Instant) {
         self.caller

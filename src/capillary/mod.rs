@@ -135,6 +135,20 @@ impl Capillary {
         self
     }
 
+    /// The same API, of which nothing is known yet, with what is in these secrets.
+    pub(crate) fn anew(&self, secrets: Arc<Secrets>) -> Self {
+        Self {
+            base_url: self.base_url.clone(),
+            fetch_siblings: self.fetch_siblings,
+            caller: self.caller.anew(secrets),
+        }
+    }
+
+    /// The name or ARN of its secret.
+    pub(crate) fn secret_id(&self) -> &str {
+        &self.caller.secret_id
+    }
+
     /// Fetches what the next question proves us by. What goes wrong is told by that question, as its first attempt.
     pub(crate) async fn prepare(&self, deadline: Instant) {
         let question = Question { capillary: self };

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
+    check::CheckAnswer,
     explain::ExplainAnswer,
     format::Format,
     freshness::Freshness,
@@ -31,6 +32,8 @@ pub enum Answer {
     Export(Hierarchy),
     /// The published versions.
     History(HistoryAnswer),
+    /// Whether everything is there.
+    Check(CheckAnswer),
     /// What a source handed over.
     Handshake(HandshakeAnswer),
 }

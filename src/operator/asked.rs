@@ -140,6 +140,10 @@ impl Action {
                     ),
                 }
             }
+            "check" => {
+                only(&[]);
+                Ok(Self::Check)
+            }
             "handshake" => {
                 only(&["source"]);
                 match event.get("source").and_then(Value::as_str) {

@@ -2,6 +2,7 @@
 //!
 //! A line that begins with `+`, `~` or `-` is a change; who shows it may colour it by that. No other line begins so.
 
+mod checked;
 mod explained;
 mod history;
 mod planned;
@@ -41,6 +42,7 @@ pub(super) fn of(answer: &Answer, commands: &Commands, now: Timestamp) -> String
         Answer::Explain(explain) => explained::lines(explain),
         Answer::Export(hierarchy) => tree::lines(hierarchy),
         Answer::History(history) => history::lines(history, commands, now),
+        Answer::Check(check) => checked::lines(check),
         // It has no text: a token is for a program, or one pair of eyes.
         Answer::Handshake(_) => Vec::new(),
     };

@@ -133,6 +133,11 @@ impl Queue {
         })
     }
 
+    /// Its address.
+    pub(crate) const fn url(&self) -> &QueueUrl {
+        &self.url
+    }
+
     /// With another policy.
     #[must_use]
     pub fn with_retry_policy(mut self, policy: RetryPolicy) -> Self {

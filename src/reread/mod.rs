@@ -141,9 +141,52 @@ impl Rereader {
         self
     }
 
+    /// The same API, of which nothing is known yet, with what is in these secrets.
+    pub(crate) fn anew(&self, secrets: Arc<Secrets>) -> Self {
+        Self {
+            source: self.source.clone(),
+            base_url: self.base_url.clone(),
+            snapshot: self.snapshot.clone(),
+            caller: self.caller.anew(secrets),
+        }
+    }
+
+    /// The name or ARN of its secret.
+    pub(crate) fn secret_id(&self) -> &str {
+        &self.caller.secret_id
+    }
+
     /// Whose API it is.
     pub const fn source(&self) -> &SourceName {
         &self.source
+    }
+
+    /// Reads the first page alone, so that it is never all; what there is of faults in it is among the warnings.
+    ///
+    /// # Errors
+    /// [`RereadError`], no later than `deadline`.
+    pub(crate) async fn read_first(&self, deadline: Instant) -> Result<Reread, RereadError> {
+        let mut reading = Reading::new(&self.snapshot);
+        let Answered { body, sent_at } = self.page(1, &reading, deadline).await?;
+        reading
+            .take(&body)
+            .map_err(|unusable| RereadError::Answer { page: 1, unusable })?;
+        Ok(reading.finish(sent_at, Some(GivenUp::NotCaptured)))
+    }
+
+    /// The page that is to be asked for next.
+    async fn page(
+        &self,
+        page: u64,
+        reading: &Reading<'_>,
+        deadline: Instant,
+    ) -> Result<Answered, RereadError> {
+        let asked = PageQuestion {
+            rereader: self,
+            question: self.snapshot.question(reading.ask()),
+        };
+        let answered = self.caller.call(&asked, deadline).await;
+        answered.map_err(|error| RereadError::Call { page, error })
     }
 
     /// Reads all pages.
@@ -156,13 +199,7 @@ impl Rereader {
         let mut page = 0;
         loop {
             page += 1;
-            let asked = PageQuestion {
-                rereader: self,
-                question: self.snapshot.question(reading.ask()),
-            };
-            let answered = self.caller.call(&asked, deadline).await;
-            let Answered { body, sent_at } =
-                answered.map_err(|error| RereadError::Call { page, error })?;
+            let Answered { body, sent_at } = self.page(page, &reading, deadline).await?;
             // Of the attempt that was answered: what the answer says is no older.
             let at = *began_at.get_or_insert(sent_at);
             let next = reading.take(&body);

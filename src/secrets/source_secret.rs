@@ -50,11 +50,7 @@ impl SourceSecret {
     /// # Errors
     /// Those of [`Self::parse`].
     pub fn from_text(text: &str, id: &str) -> Result<Self, SecretsError> {
-        let secret = Secret {
-            text: std::sync::Arc::new(text.to_owned().into()),
-            version: "".into(),
-        };
-        Self::parse(&secret, id)
+        Self::parse(&Secret::of_text(text), id)
     }
 
     /// Reads a source's secret.

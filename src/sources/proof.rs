@@ -233,6 +233,27 @@ impl Proof {
         Ok(Verified::default())
     }
 
+    /// Whether a secret is of the shape that this proof needs, before anything is to be verified by it.
+    ///
+    /// # Errors
+    /// [`ProofFault`], of the secret.
+    pub(crate) fn suits(&self, secret: &SourceSecret) -> Result<(), ProofFault> {
+        match self {
+            Self::Signature(scheme) => {
+                for secret in signing_secrets(secret)? {
+                    scheme.key(secret)?;
+                }
+            }
+            Self::Bearer | Self::Header(_) => {
+                token(secret)?;
+            }
+            Self::Basic => {
+                user_and_password(secret)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What the headers of a delivery say that was verified before, as before it was queued.
     pub fn claimed(&self, headers: &BTreeMap<String, String>) -> Verified {
         let Self::Signature(scheme) = self else {

@@ -13,6 +13,7 @@ pub mod calven;
 pub mod capillary;
 pub mod fault;
 pub mod hris;
+pub mod lambda_api;
 pub mod lambda_runtime;
 pub mod s3;
 pub mod secrets_manager;
