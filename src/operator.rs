@@ -3,6 +3,7 @@
 mod answer;
 mod asked;
 mod check;
+mod drawn;
 mod explain;
 mod format;
 mod freshness;
@@ -10,7 +11,7 @@ mod plan;
 mod text;
 
 pub use self::{
-    answer::{Answer, HandshakeAnswer, HistoryAnswer, HistoryRow},
+    answer::{Answer, ExportAnswer, HandshakeAnswer, HistoryAnswer, HistoryRow},
     asked::{Asked, BadAction},
     check::{CheckAnswer, Finding, Premises},
     explain::{ExplainAnswer, PendingChange, PublishedGroup},
@@ -21,7 +22,7 @@ pub use self::{
 };
 use crate::{
     bridge::{Bridge, BridgeError, Change, Deadlines, Foresight},
-    hierarchy::{Digest, Group, Published, SeedRows, SourceName},
+    hierarchy::{Digest, Group, SeedRows, SourceName},
     state::State,
     tally::Tally,
     timestamp::{Clock, Timestamp},
@@ -81,11 +82,12 @@ impl Action {
     /// The forms in which it can be answered.
     const fn formats(&self) -> &'static [Format] {
         match self {
+            Self::Plan | Self::Export => {
+                &[Format::Json, Format::Text, Format::Mermaid, Format::Html]
+            }
             Self::Seed { .. }
-            | Self::Plan
             | Self::Explain(_)
             | Self::Approve(_)
-            | Self::Export
             | Self::Reconcile
             | Self::History
             | Self::Rollback(_)
@@ -120,8 +122,8 @@ pub async fn carry_out(
             return Ok(Answer::Explain(Box::new(answer)));
         }
         Action::Export => {
-            let published = |state: &State| state.published.as_ref().map(Published::hierarchy);
-            let published = bridge.look(deadlines, published).await?.ok_or_else(|| {
+            let published = bridge.look(deadlines, ExportAnswer::of).await?;
+            let published = published.ok_or_else(|| {
                 BridgeError::Refused(
                     "nothing has been published yet: there is nothing to export".to_owned(),
                 )

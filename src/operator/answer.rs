@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{
     check::CheckAnswer,
+    drawn,
     explain::ExplainAnswer,
     format::Format,
     freshness::Freshness,
@@ -29,7 +30,7 @@ pub enum Answer {
     /// Why a group stands where it stands.
     Explain(Box<ExplainAnswer>),
     /// Calven's own body.
-    Export(Hierarchy),
+    Export(ExportAnswer),
     /// The published versions.
     History(HistoryAnswer),
     /// Whether everything is there.
@@ -52,7 +53,38 @@ impl Answer {
         match format {
             Format::Json => serde_json::to_value(self),
             Format::Text => Ok(Value::String(text::of(self, commands, now))),
+            Format::Mermaid => Ok(Value::String(drawn::of(self, commands, now).to_mermaid())),
+            Format::Html => drawn::of(self, commands, now).to_html().map(Value::String),
         }
+    }
+}
+
+/// What was published last: as JSON Calven's own body, and nothing else.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct ExportAnswer {
+    /// What Calven holds.
+    pub hierarchy: Hierarchy,
+    /// Its version.
+    #[serde(skip)]
+    pub version: u64,
+    /// When that was saved, where it is remembered.
+    #[serde(skip)]
+    pub time: Option<Timestamp>,
+}
+
+impl ExportAnswer {
+    /// What a state says was published, if anything was.
+    pub fn of(state: &State) -> Option<Self> {
+        let entry = state
+            .history
+            .iter()
+            .find(|row| row.version == state.version);
+        Some(Self {
+            hierarchy: state.published.as_ref()?.hierarchy(),
+            version: state.version,
+            time: entry.map(|entry| entry.time),
+        })
     }
 }
 

@@ -10,11 +10,20 @@ pub enum Format {
     Json,
     /// As a terminal would show it.
     Text,
+    /// A flowchart.
+    Mermaid,
+    /// One page that needs nothing else.
+    Html,
 }
 
 impl Format {
     /// Every one, with its word.
-    const ALL: [(&'static str, Self); 2] = [("json", Self::Json), ("text", Self::Text)];
+    const ALL: [(&'static str, Self); 4] = [
+        ("json", Self::Json),
+        ("text", Self::Text),
+        ("mermaid", Self::Mermaid),
+        ("html", Self::Html),
+    ];
 
     /// Reads the field `format` of an action that can be answered in these.
     ///
@@ -63,6 +72,9 @@ mod tests {
         check(Some(Value::Null), &both, Ok(Format::Json));
         check(Some(json!("json")), &both, Ok(Format::Json));
         check(Some(json!("text")), &both, Ok(Format::Text));
+        let pictures = [Format::Html, Format::Mermaid];
+        check(Some(json!("html")), &pictures, Ok(Format::Html));
+        check(Some(json!("mermaid")), &pictures, Ok(Format::Mermaid));
     }
 
     #[test]
@@ -70,6 +82,11 @@ mod tests {
         let both = "format of the action plan must be one of: json, text";
         check(Some(json!("pdf")), &[Format::Json, Format::Text], Err(both));
         check(Some(json!(1)), &[Format::Json, Format::Text], Err(both));
+        check(
+            Some(json!("html")),
+            &[Format::Json, Format::Text],
+            Err(both),
+        );
         let json_alone = "format of the action plan must be one of: json";
         check(Some(json!("text")), &[Format::Json], Err(json_alone));
     }

@@ -11,7 +11,7 @@ mod tree;
 
 use super::{Answer, Freshness, SourceFreshness};
 use crate::{
-    hierarchy::{Conflict, Group, Held, HeldReason, explain::freed_by, findings::Side},
+    hierarchy::{Conflict, Digest, Group, Held, HeldReason, explain::freed_by, findings::Side},
     report::{HeldEntry, HeldPlan},
     timestamp::Timestamp,
 };
@@ -25,12 +25,19 @@ pub struct Commands {
 
 impl Commands {
     /// The AWS CLI's command for an action, to be pasted into a shell.
-    fn invoke(&self, action: &str) -> String {
+    pub(super) fn invoke(&self, action: &str) -> String {
         let name = self.function_name.as_deref();
         let name = name.unwrap_or("\"$AWS_LAMBDA_FUNCTION_NAME\"");
         format!(
             "aws lambda invoke --function-name {name} --cli-binary-format raw-in-base64-out --payload '{action}' /dev/stdout"
         )
+    }
+
+    /// The one that approves the plan of this digest.
+    pub(super) fn approve(&self, digest: &Digest) -> String {
+        self.invoke(&format!(
+            "{{\"action\":\"approve\",\"digest\":\"{digest}\"}}"
+        ))
     }
 }
 
@@ -40,7 +47,7 @@ pub(super) fn of(answer: &Answer, commands: &Commands, now: Timestamp) -> String
         Answer::Report(report) => report::lines(report),
         Answer::Plan(plan) => planned::lines(plan, commands, now),
         Answer::Explain(explain) => explained::lines(explain),
-        Answer::Export(hierarchy) => tree::lines(hierarchy),
+        Answer::Export(export) => tree::lines(&export.hierarchy),
         Answer::History(history) => history::lines(history, commands, now),
         Answer::Check(check) => checked::lines(check),
         // It has no text: a token is for a program, or one pair of eyes.
@@ -91,24 +98,30 @@ fn counted(count: usize, one: &str) -> String {
 /// What waits, in a sentence, with what to do.
 fn held(entry: &HeldEntry) -> String {
     match entry {
-        HeldEntry::Plan(HeldPlan {
-            reason,
-            changes: _,
-            detail,
-        }) => {
-            let to_do = match reason {
-                HeldReason::NotSeeded => {
-                    ". Seed the complete hierarchy, or approve the plan's digest"
-                }
-                HeldReason::Guard
-                | HeldReason::RolledBack
-                | HeldReason::Cycle
-                | HeldReason::UnknownParent => "",
-            };
-            format!("Held ({}): the plan {detail}{to_do}.", word(*reason))
-        }
+        HeldEntry::Plan(plan) => format!(
+            "Held ({}): the plan {}.",
+            word(plan.reason),
+            why_the_plan_waits(plan)
+        ),
         HeldEntry::Statement(held) => held_statement(held),
     }
+}
+
+/// Why the whole plan waits and what to do, to be said of "the plan".
+pub(super) fn why_the_plan_waits(plan: &HeldPlan) -> String {
+    let HeldPlan {
+        reason,
+        changes: _,
+        detail,
+    } = plan;
+    let to_do = match reason {
+        HeldReason::NotSeeded => ". Seed the complete hierarchy, or approve the plan's digest",
+        HeldReason::Guard
+        | HeldReason::RolledBack
+        | HeldReason::Cycle
+        | HeldReason::UnknownParent => "",
+    };
+    format!("{detail}{to_do}")
 }
 
 fn held_statement(held: &Held) -> String {

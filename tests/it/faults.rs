@@ -16,6 +16,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
+pub(crate) use self::table::is_to_be_written;
 use self::{
     cell::Cell,
     remote::Remote,

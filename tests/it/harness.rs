@@ -448,6 +448,7 @@ impl Setup {
         set("CALVEN_SECRET_ID", "calven/api".to_owned());
         let sources = match sources {
             Some(text) => {
+                crate::contract::assert_is_sources(&text);
                 let path = folder.path().join("sources.toml");
                 std::fs::write(&path, text).unwrap();
                 path
@@ -587,6 +588,7 @@ impl World {
 
     /// Takes another instance that is configured with these sources.
     pub(crate) fn configure(&mut self, sources: &str) {
+        crate::contract::assert_is_sources(sources);
         let path = self.folder.path().join("sources.toml");
         std::fs::write(&path, sources).unwrap();
         self.reconfigure("SOURCES_FILE", &path.display().to_string());

@@ -14,6 +14,8 @@ mod calven;
 mod capillary;
 mod chaos;
 mod cold;
+mod contract;
+mod drawn;
 mod envelopes;
 mod events;
 mod explain;

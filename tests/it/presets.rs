@@ -103,7 +103,7 @@ fn body_of(folder: &str, given: &Value) -> Vec<u8> {
 }
 
 /// A value as TOML has it in one line.
-fn toml_of(value: &Value) -> String {
+pub(crate) fn toml_of(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
             let fields = fields

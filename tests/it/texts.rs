@@ -179,11 +179,19 @@ async fn a_format_that_there_is_not_is_refused_and_changes_nothing() {
     for (action, message) in [
         (
             json!({"action": "plan", "format": "pdf"}),
-            "format of the action plan must be one of: json, text",
+            "format of the action plan must be one of: json, text, mermaid, html",
         ),
         (
             json!({"action": "reconcile", "format": 1}),
             "format of the action reconcile must be one of: json, text",
+        ),
+        (
+            json!({"action": "history", "format": "html"}),
+            "format of the action history must be one of: json, text",
+        ),
+        (
+            json!({"action": "approve", "digest": "00", "format": "mermaid"}),
+            "format of the action approve must be one of: json, text",
         ),
         (
             json!({"action": "handshake", "source": "acme", "format": "text"}),

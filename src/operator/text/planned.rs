@@ -47,8 +47,7 @@ pub(super) fn lines(answer: &PlanAnswer, commands: &Commands, now: Timestamp) ->
                 "Nothing holds the plan: the next webhook or the schedule publishes it.".to_owned(),
             );
         }
-        let action = format!("{{\"action\":\"approve\",\"digest\":\"{digest}\"}}");
-        lines.push(format!("To approve it: {}", commands.invoke(&action)));
+        lines.push(format!("To approve it: {}", commands.approve(digest)));
         lines
     });
     blocks(vec![

@@ -3,7 +3,7 @@ use crate::{
         Delivery, Digest, GroupRef, Key, Ledger, Merged, Parent, Plan, Projection, Rules, Salt,
         SourceName, Stated, Statement, plan::Counts, statement,
     },
-    operator::{HistoryAnswer, HistoryRow, LargestMove, PlanAnswer},
+    operator::{ExportAnswer, HistoryAnswer, HistoryRow, LargestMove, PlanAnswer},
     report::{HierarchyCounts, PlanView, Report, StatementCounts, Status},
 };
 
@@ -374,6 +374,14 @@ Last re-read: never
     );
 }
 
+fn export(said: &[(&str, &str, &str)]) -> Answer {
+    Answer::Export(ExportAnswer {
+        hierarchy: projected(said).hierarchy,
+        version: 1,
+        time: None,
+    })
+}
+
 #[test]
 fn an_export_is_a_tree() {
     let said = [
@@ -383,7 +391,7 @@ fn an_export_is_a_tree() {
         ("hr", "Division Z", "-"),
     ];
     check(
-        Answer::Export(projected(&said).hierarchy),
+        export(&said),
         r#"
 Division "A"
   Team "A"
@@ -394,7 +402,7 @@ Division "Z"
 5 groups.
 "#,
     );
-    check(Answer::Export(projected(&[]).hierarchy), "0 groups.");
+    check(export(&[]), "0 groups.");
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn around(marker: &str) -> (String, String, String) {
     clippy::disallowed_methods,
     reason = "it is for who runs the tests, and nothing of the function hangs on it"
 )]
-fn is_to_be_written() -> bool {
+pub(crate) fn is_to_be_written() -> bool {
     std::env::var("UPDATE_DOCS").is_ok_and(|value| value == "1")
 }
 
