@@ -199,9 +199,9 @@ impl Bridge {
         loop {
             progress.tries.pause_before_another_round(deadlines).await?;
             progress.sent = None;
-            let mut round = self
-                .next_round(change, &mut read, &progress, deadlines, tally)
-                .await?;
+            // Boxed, as are the rounds within: what is awaited here would make up most of every frame below.
+            let round = self.next_round(change, &mut read, &progress, deadlines, tally);
+            let mut round = Box::pin(round).await?;
             // A refused action changes nothing; but a PUT that was made on its behalf is made good.
             if let Some(refused) = round.pending.refused.take_if(|_| !progress.owing) {
                 return Err(BridgeError::Refused(refused));
@@ -236,7 +236,7 @@ impl Bridge {
             let mut prepared = None;
             if progress.given_up.is_none() {
                 let put = self.put_and_prepare(&mut round, &publication, deadlines, tally);
-                match put.await? {
+                match Box::pin(put).await? {
                     (Ok(()), written) => {
                         progress.put = true;
                         prepared = Some(written);

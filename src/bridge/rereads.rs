@@ -144,7 +144,8 @@ impl Rereads {
         let mut applied = Applied::default();
         for (source, Asked { seen, own, came }) in &self.0 {
             let why = match came {
-                Came::Covered => continue,
+                // By the state that it was decided by, at least: an operator may have put an older one in its place.
+                Came::Covered => "what covered it is gone",
                 Came::Read(reread) => {
                     let is_own = own.is_some() || matches!(change, Change::Reconcile { .. });
                     applied.take(state, source, reread, is_own);

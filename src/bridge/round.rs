@@ -42,7 +42,8 @@ pub(super) struct Round {
 
 impl Bridge {
     /// Loads, merges, projects and plans. With what is kept in memory that is done while the store is asked whether it is the
-    /// newest still; where it is not, what came of it is dropped, and it is done again.
+    /// newest still; where it is not, what came of it is dropped, and it is done again. Where the store does not answer, what was
+    /// kept is dropped too: it has been changed by then.
     pub(super) async fn next_round(
         &self,
         change: &Change<'_>,
@@ -57,9 +58,8 @@ impl Bridge {
         };
         let (state, tag) = match start {
             Start::Newest(current) => {
-                return self
-                    .round_of(current, change, read, progress, deadlines, tally)
-                    .await;
+                let round = self.round_of(current, change, read, progress, deadlines, tally);
+                return Box::pin(round).await;
             }
             Start::Kept(state, tag) => (state, tag),
         };
@@ -72,7 +72,7 @@ impl Bridge {
             let_go_out().await;
             let current = (state, Some(tag.clone()));
             let round = self.round_of(current, change, read, progress, deadlines, tally);
-            Ok::<_, BridgeError>(round.await)
+            Ok::<_, BridgeError>(Box::pin(round).await)
         };
         let both = tokio::try_join!(asked, worked);
         tally.steps.load += asking;
@@ -87,7 +87,7 @@ impl Bridge {
                 });
                 let current = self.decoded(loaded)?;
                 let round = self.round_of(current, change, read, progress, deadlines, tally);
-                round.await
+                Box::pin(round).await
             }
         }
     }

@@ -362,7 +362,8 @@ async fn what_only_a_state_covers_that_was_replaced_by_an_older_one_is_read_agai
     assert_eq!(reads(&scene.people), 1);
     // An operator restores the state, and the instance still has the newer one in memory.
     let newer = scene.store.load().await.unwrap().unwrap();
-    scene.store.swap(older, Some(newer.tag)).await.unwrap();
+    let swap = scene.store.swap(older, Some(newer.tag)).await.unwrap();
+    assert!(matches!(swap, Swap::Won(_)));
     apply(&bridge, &[], &[early], 20_000).await;
     assert_eq!(reads(&scene.people), 2);
 }
