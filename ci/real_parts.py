@@ -632,7 +632,7 @@ def queue_story(function, sandbox, queue):
 
 
 def damage_story(function, sandbox, s3, state_key):
-    """What docs/deploy.md tells under "A damaged state, or an older one": each `aws s3api` command is the call of its name here."""
+    """What docs/going-back.md tells under "The state cannot be read": each `aws s3api` command is the call of its name here."""
     where = "a damaged state"
     rows = MARKETING | organizations()
     _, error = function.invoke({"action": "seed", "groupRelationships": as_rows(rows)})

@@ -23,7 +23,7 @@ use stand_ins::{
     capillary::{self, CapillaryStandIn},
 };
 
-/// The ports that the README names.
+/// The ports that docs/local.md names.
 const CALVEN_PORT: u16 = 8181;
 const CAPILLARY_PORT: u16 = 8182;
 const PICTURE_PORT: u16 = 8183;

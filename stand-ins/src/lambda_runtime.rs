@@ -39,6 +39,7 @@ struct Inner {
     running: BTreeMap<String, oneshot::Sender<Invoked>>,
     init_error: Option<Value>,
     invocations: u64,
+    last_answer: Bytes,
 }
 
 #[derive(Debug)]
@@ -103,6 +104,11 @@ impl LambdaRuntime {
     /// How many invocations were handed out and not answered.
     pub fn unanswered(&self) -> usize {
         self.shared.lock().running.len()
+    }
+
+    /// The bytes of the function's last answer, good or bad.
+    pub fn last_answer(&self) -> Vec<u8> {
+        self.shared.lock().last_answer.to_vec()
     }
 
     /// Invokes the function: `timeout` is its deadline and how long its answer is waited for.
@@ -190,7 +196,7 @@ async fn response(
     Path(id): Path<String>,
     body: Bytes,
 ) -> (StatusCode, String) {
-    conclude(&shared, &id, &body, Invoked::Response)
+    conclude(&shared, &id, body, Invoked::Response)
 }
 
 async fn error(
@@ -198,21 +204,23 @@ async fn error(
     Path(id): Path<String>,
     body: Bytes,
 ) -> (StatusCode, String) {
-    conclude(&shared, &id, &body, Invoked::Error)
+    conclude(&shared, &id, body, Invoked::Error)
 }
 
 fn conclude(
     shared: &Shared,
     id: &str,
-    body: &[u8],
+    body: Bytes,
     outcome: fn(Value) -> Invoked,
 ) -> (StatusCode, String) {
-    let Ok(value) = serde_json::from_slice(body) else {
+    let Ok(value) = serde_json::from_slice(&body) else {
         return refuse(StatusCode::BAD_REQUEST, "the body is no JSON");
     };
-    let Some(answer) = shared.lock().running.remove(id) else {
+    let mut inner = shared.lock();
+    let Some(answer) = inner.running.remove(id) else {
         return refuse(StatusCode::BAD_REQUEST, "no such invocation is running");
     };
+    inner.last_answer = body;
     // An answer after the deadline finds nobody waiting, as with the real service.
     let _late = answer.send(outcome(value));
     accepted()

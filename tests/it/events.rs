@@ -1,4 +1,4 @@
-//! The files of `events/`: whole invocations, as the README walks through them.
+//! The files of `events/`: whole invocations, as docs/local.md walks through them.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -108,7 +108,7 @@ fn every_event_is_in_the_walk() {
 }
 
 #[tokio::test]
-async fn the_walk_leads_where_the_readme_says() {
+async fn the_walk_leads_where_the_docs_say() {
     let world = sandbox().await;
     let mut answers = BTreeMap::new();
     for (name, status, groups, puts) in WALK {

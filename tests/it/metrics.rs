@@ -429,7 +429,7 @@ fn resources(template: &str) -> Vec<(String, String)> {
 }
 
 /// A metric that something in the template names: its namespace, its name, and the names of its dimensions.
-type Named = (String, String, Vec<String>);
+pub(crate) type Named = (String, String, Vec<String>);
 
 /// The values of a key, in order.
 fn values<'a>(block: &'a str, key: &str) -> Vec<&'a str> {
@@ -507,7 +507,7 @@ fn is_aws_s(namespace: &str, name: &str, dimensions: &[String]) -> bool {
 }
 
 /// The metrics that each alarm and the dashboard of the template name.
-fn named() -> BTreeMap<String, Vec<Named>> {
+pub(crate) fn named() -> BTreeMap<String, Vec<Named>> {
     let template = read("template.yaml");
     let mut named = BTreeMap::new();
     for (resource, block) in resources(&template) {

@@ -126,9 +126,9 @@ fn the_architecture_names_no_module_and_no_test_that_is_not_there() {
 }
 
 #[test]
-fn the_readme_walks_through_the_events_as_they_are() {
-    let readme = read("README.md");
-    let rows = between(&readme, "| event | what comes in |", "\n\n").lines();
+fn the_docs_walk_through_the_events_as_they_are() {
+    let docs = read("docs/local.md");
+    let rows = between(&docs, "| event | what comes in |", "\n\n").lines();
     let walked: Vec<(String, usize)> = rows
         .filter_map(|row| {
             let mut cells = row.trim_matches('|').split('|').map(str::trim);
@@ -144,9 +144,9 @@ fn the_readme_walks_through_the_events_as_they_are() {
 }
 
 #[test]
-fn the_sandbox_prints_what_the_readme_tells_to_export() {
-    let readme = read("README.md");
-    let told = between(&readme, "Terminal 2:", "Terminal 3:");
+fn the_sandbox_prints_what_the_docs_tell_to_export() {
+    let docs = read("docs/local.md");
+    let told = between(&docs, "Terminal 2:", "Terminal 3:");
     let sandbox = read("examples/sandbox.rs");
     let exported = told.lines().filter_map(|line| line.strip_prefix("export "));
     let mut checked = 0;
