@@ -132,23 +132,26 @@ impl Function {
     /// # Errors
     /// [`Failure`]: a failed invocation. HTTP requests are always answered.
     pub fn handle(&self, event: Value, context: Context) -> BoxFuture<'_, Result<Value, Failure>> {
-        // Boxed, since the compiler gives up on the layout of futures that lie so deep.
+        // Boxed, since the compiler gives up on the layout of futures that lie so deep; and each way in by itself, so that no
+        // frame has room for all of them.
         Box::pin(async move {
             let invoked = self.teller.begin(&context.request_id);
             let end = self.end(&context);
             let mut tally = Tally::default();
             let (invocation, answered) = match Invocation::of(&event) {
                 Ok(Invocation::Http) => {
-                    let answered = self.http(event, context, end, &invoked).await;
+                    let answered = Box::pin(self.http(event, context, end, &invoked)).await;
                     (Some("webhook"), answered)
                 }
                 Ok(Invocation::Batch(batch)) => {
-                    let answered = self.batch(&batch, end, &invoked, &mut tally).await;
+                    let answered = self.batch(&batch, end, &invoked, &mut tally);
+                    let answered = Box::pin(answered).await;
                     (Some("queue"), answered)
                 }
                 Ok(Invocation::Action(asked)) => {
                     let name = asked.action.name();
-                    let answered = self.action(asked, end, &invoked, &mut tally).await;
+                    let answered = self.action(asked, end, &invoked, &mut tally);
+                    let answered = Box::pin(answered).await;
                     (Some(name), answered)
                 }
                 Err(failure) => (None, Err(failure)),

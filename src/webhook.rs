@@ -248,7 +248,8 @@ impl Edge {
             received,
             request_id: _,
         } = *webhook;
-        let greeting = self.greeting(source, body, received, deadlines);
+        // Boxed, as what follows: the frame would have room for all of them.
+        let greeting = Box::pin(self.greeting(source, body, received, deadlines));
         if let Some(greeting) = in_time(deadlines, greeting).await? {
             return Ok(Answer::Greeting(greeting));
         }
@@ -258,7 +259,7 @@ impl Edge {
         let verified = {
             let _lap = Lap::of(verify);
             let verified = self.verify(source, &given.headers, body, received, secrets);
-            in_time(deadlines, verified).await
+            in_time(deadlines, Box::pin(verified)).await
         };
         // What is waited for is no work.
         *verify = verify.saturating_sub(*secrets);
@@ -267,7 +268,8 @@ impl Edge {
             let _lap = Lap::of(verify);
             heard(source, body, given, &verified, received)?
         };
-        if let Some(report) = self.enqueue(webhook, &heard, deadlines, tally).await {
+        let enqueued = Box::pin(self.enqueue(webhook, &heard, deadlines, tally));
+        if let Some(report) = enqueued.await {
             return Ok(Answer::Report(Box::new(report)));
         }
         let Heard {
@@ -280,9 +282,10 @@ impl Edge {
             Says::ReadAgain(event) => (Vec::new(), vec![event]),
             Says::Nothing(event) => {
                 if let Some(source) = &proven {
-                    self.bridge.forget_handshake(source, deadlines).await?;
+                    Box::pin(self.bridge.forget_handshake(source, deadlines)).await?;
                 }
-                let mut report = self.bridge.ignored(&event, deadlines, tally).await?;
+                let ignored = self.bridge.ignored(&event, deadlines, tally);
+                let mut report = Box::pin(ignored).await?;
                 report.warnings.extend(warnings);
                 return Ok(Answer::Report(Box::new(report)));
             }
@@ -293,7 +296,7 @@ impl Edge {
             proven: proven.as_slice(),
             queued: false,
         };
-        let mut report = self.bridge.apply(&change, deadlines, tally).await?;
+        let mut report = Box::pin(self.bridge.apply(&change, deadlines, tally)).await?;
         report.warnings.splice(..0, warnings);
         Ok(Answer::Report(Box::new(report)))
     }

@@ -30,10 +30,11 @@ impl Bridge {
         }
         let _end = End(self);
         let ahead = async {
+            // Boxed: once is no cost, and what lies so deep would make up most of this frame, and of that of every later event.
             tokio::join!(
-                self.load_ahead(deadlines),
-                self.prepare_to_put(deadlines),
-                self.prepare_to_enrich(deadlines)
+                Box::pin(self.load_ahead(deadlines)),
+                Box::pin(self.prepare_to_put(deadlines)),
+                Box::pin(self.prepare_to_enrich(deadlines))
             );
             future::pending().await
         };
