@@ -109,9 +109,11 @@ pub async fn carry_out(
     deadlines: Deadlines,
     tally: &mut Tally,
 ) -> Result<Answer, BridgeError> {
+    let is_readable = |source: &SourceName| bridge.rereader(source).is_some();
     let change = match &action {
         Action::Plan => {
-            let answer = |foresight: &Foresight<'_>| PlanAnswer::of(foresight, clock.now());
+            let answer =
+                |foresight: &Foresight<'_>| PlanAnswer::of(foresight, is_readable, clock.now());
             let answer = bridge.foresee(deadlines, answer).await?;
             return Ok(Answer::Plan(Box::new(answer)));
         }
@@ -131,7 +133,8 @@ pub async fn carry_out(
             return Ok(Answer::Export(published));
         }
         Action::History => {
-            let history = |state: &State| HistoryAnswer::of(state, bridge.rules(), clock.now());
+            let history =
+                |state: &State| HistoryAnswer::of(state, bridge.rules(), is_readable, clock.now());
             return Ok(Answer::History(bridge.look(deadlines, history).await?));
         }
         Action::Seed { rows, occurred_at } => Change::Seed {

@@ -93,6 +93,13 @@ pub struct HistoryEntry {
     undo: Undo,
 }
 
+impl HistoryEntry {
+    /// Whether Calven held something else before.
+    pub fn changed(&self) -> bool {
+        !self.undo.is_empty()
+    }
+}
+
 /// What is about to be published.
 #[derive(Clone, Debug)]
 pub struct Publication {
@@ -250,7 +257,7 @@ impl State {
     /// Whether neither this publication nor the last one changed anything.
     fn replaces_the_last(&self, undo: &Undo) -> bool {
         let last = self.history.first();
-        undo.is_empty() && last.is_some_and(|last| last.undo.is_empty())
+        undo.is_empty() && last.is_some_and(|last| !last.changed())
     }
 
     /// Writes the document of which the beginning was written ahead.

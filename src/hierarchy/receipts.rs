@@ -19,10 +19,10 @@ impl Ledger {
         self.sources.get(source)?.receipts().max()
     }
 
-    /// As [`Self::last_received`], of what came by itself: not of the source's last re-read.
-    pub fn last_pushed(&self, source: &SourceName) -> Option<Timestamp> {
-        let said = self.sources.get(source)?;
-        said.receipts().filter(|at| Some(*at) != said.read).max()
+    /// The newest receipt of an event that is remembered by its id, which no re-read has.
+    pub fn last_event(&self, source: &SourceName) -> Option<Timestamp> {
+        let events = self.sources.get(source)?.events.values();
+        events.map(|first| first.received).max()
     }
 }
 

@@ -110,21 +110,30 @@ pub struct HistoryRow {
     pub groups: usize,
     /// What changed with it.
     pub counts: Counts,
+    /// Whether anything changed: a reconcile often sends the same once more.
+    #[serde(skip)]
+    pub changed: bool,
 }
 
 impl HistoryAnswer {
-    /// What a state remembers.
-    pub fn of(state: &State, rules: &Rules, now: Timestamp) -> Self {
+    /// What a state remembers; `is_readable`: which sources can be read again.
+    pub fn of(
+        state: &State,
+        rules: &Rules,
+        is_readable: impl Fn(&SourceName) -> bool,
+        now: Timestamp,
+    ) -> Self {
         let rows = state.history.iter().map(|entry| HistoryRow {
             version: entry.version,
             time: entry.time.to_string(),
             cause: entry.cause.clone(),
             groups: entry.groups,
             counts: entry.counts,
+            changed: entry.changed(),
         });
         Self {
             history: rows.collect(),
-            freshness: Freshness::of(state, rules, now),
+            freshness: Freshness::of(state, rules, is_readable, now),
         }
     }
 }

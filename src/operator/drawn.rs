@@ -46,6 +46,7 @@ fn pending(answer: &PlanAnswer, commands: &Commands, now: Timestamp) -> Picture 
         groups_after: _,
         largest_move: _,
         freshness: _,
+        unsure: _,
         published: _,
         after,
     } = answer;

@@ -14,8 +14,8 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Freshness {
-    /// The newest receipt of a webhook of which something is remembered. One that only asked for a re-read, which is
-    /// done, leaves nothing behind.
+    /// When the newest webhook came in that is remembered, `None` where none is: of a source that is or was read again
+    /// only what no re-read leaves behind tells of one.
     pub last_webhook: Option<String>,
     /// When a PUT was last taken and saved.
     pub last_publish: Option<String>,
@@ -42,8 +42,13 @@ pub struct SourceFreshness {
 }
 
 impl Freshness {
-    /// What a state tells.
-    pub fn of(state: &State, rules: &Rules, now: Timestamp) -> Self {
+    /// What a state tells; `is_readable`: which sources can be read again.
+    pub fn of(
+        state: &State,
+        rules: &Rules,
+        is_readable: impl Fn(&SourceName) -> bool,
+        now: Timestamp,
+    ) -> Self {
         let ledger = &state.ledger;
         let sources: BTreeSet<&SourceName> = rules
             .priorities
@@ -51,16 +56,26 @@ impl Freshness {
             .chain(ledger.sources())
             .chain(state.due.iter().map(|(source, _)| source))
             .collect();
+        // A re-read, done or not, leaves receipts that cannot be told from a webhook's; an event's id, and what is due,
+        // are a webhook's alone.
+        let is_read_again = |source: &SourceName| {
+            ledger.last_read(source).is_some()
+                || state.due.of(source).is_some()
+                || is_readable(source)
+                || *source == SourceName::capillary()
+        };
         let pushed = sources
             .iter()
-            .filter(|source| ***source != SourceName::capillary())
-            .filter_map(|source| ledger.last_pushed(source));
+            .filter_map(|source| match is_read_again(source) {
+                true => ledger.last_event(source),
+                false => ledger.last_received(source),
+            });
         let due = state.due.iter().map(|(_, due)| due.since);
         // A version says when it was saved, which is no sooner than the webhook came in.
         let published = state
             .history
             .iter()
-            .filter(|entry| entry.cause.starts_with("webhook"));
+            .filter(|entry| entry.cause.starts_with("webhook "));
         let published = published.map(|entry| entry.time);
         let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
         Self {
@@ -89,7 +104,8 @@ mod tests {
     use super::*;
     use crate::{
         hierarchy::{
-            Delivery, GroupRef, Parent, Published, Salt, Stated, Statement, statement::group,
+            Delivery, Group, GroupRef, Key, Name, Parent, Published, Salt, Stated, Statement,
+            statement::group,
         },
         timestamp::Timestamp,
     };
@@ -103,13 +119,27 @@ mod tests {
     }
 
     fn hears(state: &mut State, source: &str, name: &str, seconds: i64) {
+        hears_of(state, source, None, GroupRef::Named(team(name)), seconds);
+    }
+
+    fn team(name: &str) -> Group {
+        group(name, "Team").unwrap()
+    }
+
+    fn hears_of(
+        state: &mut State,
+        source: &str,
+        event: Option<&str>,
+        group: GroupRef,
+        seconds: i64,
+    ) {
         let statement = Statement::Exists {
-            group: GroupRef::Named(group(name, "Team").unwrap()),
+            group,
             parent: Parent::Top,
         };
         state.ledger.merge(&Delivery {
             source: SourceName::new(source),
-            event_id: None,
+            event_id: event.map(|id| Name::new(id).unwrap()),
             received: at(seconds),
             attempted: at(seconds),
             statements: vec![Stated {
@@ -124,7 +154,12 @@ mod tests {
             priorities: [(SourceName::new("hr"), 0)].into(),
             attach_roots: false,
         };
-        Freshness::of(state, &rules, at(100))
+        Freshness::of(
+            state,
+            &rules,
+            |source| *source == SourceName::new("api"),
+            at(100),
+        )
     }
 
     #[test]
@@ -148,25 +183,50 @@ mod tests {
     fn what_a_re_read_said_is_a_statement_and_no_webhook() {
         let mut state = State::new(Salt::new([1; 32]));
         hears(&mut state, "hr", "a", 10);
-        hears(&mut state, "hr", "b", 20);
-        state.ledger.note_read(&SourceName::new("hr"), at(20));
+        assert_eq!(of(&state).last_webhook, text(10));
+        // The newest re-read's receipts, and older ones' that are kept: a group's former name, a group that is not
+        // in the newest.
+        let keyed = |name| GroupRef::Keyed {
+            key: Key::new("7").unwrap(),
+            named: Some(team(name)),
+        };
+        for (name, seconds) in [("old", 20), ("new", 30)] {
+            hears_of(&mut state, "hr", None, keyed(name), seconds);
+            hears(&mut state, "hr", name, seconds);
+            state.ledger.note_read(&SourceName::new("hr"), at(seconds));
+        }
         let fresh = of(&state);
-        assert_eq!(
-            (fresh.last_webhook, fresh.last_reread),
-            (text(10), text(20))
-        );
+        assert_eq!((fresh.last_webhook, fresh.last_reread), (None, text(30)));
         let source = fresh.sources.first().unwrap();
         assert_eq!(
             (&source.last_statement, source.age_seconds),
-            (&text(20), Some(80))
+            (&text(30), Some(70))
         );
-        assert_eq!(source.last_reread, text(20));
+        assert_eq!(source.last_reread, text(30));
+    }
+
+    #[test]
+    fn a_re_read_that_did_not_come_to_its_end_is_no_webhook() {
+        let mut state = State::new(Salt::new([1; 32]));
+        hears(&mut state, "api", "a", 10);
+        assert_eq!(of(&state).last_webhook, None);
+    }
+
+    #[test]
+    fn an_event_that_is_remembered_is_a_webhook_of_a_source_that_is_read_again_too() {
+        let mut state = State::new(Salt::new([1; 32]));
+        let group = GroupRef::Named(team("a"));
+        hears_of(&mut state, "hr", Some("evt_1"), group, 10);
+        hears(&mut state, "hr", "b", 20);
+        state.ledger.note_read(&SourceName::new("hr"), at(20));
+        assert_eq!(of(&state).last_webhook, text(10));
     }
 
     #[test]
     fn an_event_whose_re_read_is_due_is_a_webhook() {
         let mut state = State::new(Salt::new([1; 32]));
-        hears(&mut state, "hr", "a", 10);
+        // What a re-read said that did not come to its end is later, and none.
+        hears(&mut state, "hr", "a", 40);
         state.due.add(&SourceName::new("hr"), at(30));
         let fresh = of(&state);
         assert_eq!(fresh.last_webhook, text(30));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::freshness::Freshness;
 use crate::{
     bridge::Foresight,
-    hierarchy::{Group, Hierarchy, findings::GroupText},
+    hierarchy::{Group, Hierarchy, SourceName, findings::GroupText},
     report::Report,
     timestamp::Timestamp,
 };
@@ -25,6 +25,9 @@ pub struct PlanAnswer {
     pub largest_move: Option<LargestMove>,
     /// How old what is known is.
     pub freshness: Freshness,
+    /// Whether Calven may hold something else than what was published last, so that a PUT is owed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unsure: bool,
     /// What Calven holds, as far as is known.
     #[serde(skip)]
     pub published: Option<Hierarchy>,
@@ -45,8 +48,12 @@ pub struct LargestMove {
 }
 
 impl PlanAnswer {
-    /// What is foreseen.
-    pub fn of(foresight: &Foresight<'_>, now: Timestamp) -> Self {
+    /// What is foreseen; `is_readable`: which sources can be read again.
+    pub fn of(
+        foresight: &Foresight<'_>,
+        is_readable: impl Fn(&SourceName) -> bool,
+        now: Timestamp,
+    ) -> Self {
         let Foresight {
             state,
             rules,
@@ -60,7 +67,9 @@ impl PlanAnswer {
             report: report.clone(),
             groups_after: after.groups(),
             largest_move: largest(&moved, after),
-            freshness: Freshness::of(state, rules, now),
+            freshness: Freshness::of(state, rules, is_readable, now),
+            // Before the first PUT that was saved there is nothing to send once more.
+            unsure: state.unsure && state.published.is_some(),
             published: state.published.as_ref().map(|p| p.hierarchy()),
             after: after.clone(),
         }

@@ -198,8 +198,12 @@ fn freshness(freshness: &Freshness, now: Timestamp) -> Vec<String> {
         last_reread,
         sources,
     } = freshness;
+    let webhook = match last_webhook {
+        Some(at) => when(Some(at), now),
+        None => "not known".to_owned(),
+    };
     let mut lines = vec![
-        format!("Last webhook: {}", when(last_webhook.as_deref(), now)),
+        format!("Last webhook: {webhook}"),
         format!("Last publish: {}", when(last_publish.as_deref(), now)),
         format!("Last re-read: {}", when(last_reread.as_deref(), now)),
     ];

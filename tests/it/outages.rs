@@ -104,12 +104,15 @@ async fn who_cannot_tell_whether_a_put_was_applied_leaves_a_debt_that_the_next_p
     assert_eq!(world.state().await.unwrap()["unsure"], true);
     world.leave_enough();
     world.restart();
+    let plan = async |world: &World| world.action(json!({"action": "plan"})).await;
+    assert_eq!(plan(&world).await["unsure"], true);
     assert_eq!(
         world.says(1, upsert("A [T] < Top [Division]")).await.status,
         200
     );
     assert_eq!(world.puts(), 3);
     assert_eq!(world.state().await.unwrap()["unsure"], false);
+    assert_eq!(plan(&world).await.get("unsure"), None);
     // Paid: a duplicate sends nothing any more.
     assert_eq!(
         world.says(1, upsert("A [T] < Top [Division]")).await.word(),

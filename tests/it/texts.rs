@@ -154,7 +154,7 @@ Who said what:
     assert_eq!(text(&world, explain).await, web);
     let reconcile = text(&world, json!({"action": "reconcile"})).await;
     assert!(
-        reconcile.starts_with("Held: nothing was sent."),
+        reconcile.starts_with("Held: what is pending was not sent."),
         "{reconcile}"
     );
     let rollback = text(&world, json!({"action": "rollback", "version": 1})).await;
@@ -169,7 +169,37 @@ Who said what:
         json!({"action": "seed", "groupRelationships": rows}),
     )
     .await;
-    assert!(seed.starts_with("Held: nothing was sent."), "{seed}");
+    assert!(
+        seed.starts_with("Held: what is pending was not sent."),
+        "{seed}"
+    );
+}
+
+#[tokio::test]
+async fn a_history_under_a_reconcile_tells_how_to_undo_the_last_change() {
+    let world = World::seeded(&["A [T]"]).await;
+    let back = async |world: &World| {
+        let history = text(world, json!({"action": "history"})).await;
+        let (_, payload) = history.split_once("--payload '")?;
+        let (payload, _) = payload.split_once('\'').unwrap();
+        Some(serde_json::from_str::<Value>(payload).unwrap())
+    };
+    world.action(json!({"action": "reconcile"})).await;
+    assert_eq!(back(&world).await, None);
+    world.says(1, upsert("Bad [T]")).await;
+    world.action(json!({"action": "reconcile"})).await;
+    world.action(json!({"action": "reconcile"})).await;
+    let history = world.action(json!({"action": "history"})).await;
+    let first = &history["history"][0];
+    assert_eq!(
+        (&first["cause"], &first["version"]),
+        (&json!("reconcile"), &json!(5))
+    );
+    assert_eq!(first.get("changed"), None);
+    let action = back(&world).await.unwrap();
+    assert_eq!(action, json!({"action": "rollback", "version": 2}));
+    world.action(action).await;
+    assert_eq!(world.holds(), ["A [T]"]);
 }
 
 #[tokio::test]

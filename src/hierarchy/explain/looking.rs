@@ -270,11 +270,11 @@ impl Looking<'_> {
     }
 }
 
-/// Whether two claims name one parent.
+/// Whether two claims name one parent: of a key that nobody has named that is not known.
 pub(super) fn same_place(a: ParentOf, b: ParentOf) -> bool {
     let place = |parent| match parent {
         ParentOf::Top => Some(None),
         ParentOf::Under(target) => target.group().map(Some),
     };
-    place(a) == place(b)
+    place(a).is_some() && place(a) == place(b)
 }

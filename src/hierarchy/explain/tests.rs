@@ -250,6 +250,59 @@ fn of_persons_only_counts_are_told() {
 }
 
 #[test]
+fn who_names_the_same_parent_or_none_has_lost_nothing() {
+    let people = |parent: &str| {
+        vec![
+            person("1", &[parent, "Dept Fax"]),
+            person("2", &["Dept Fax"]),
+        ]
+    };
+    let seed = "1970-01-01T00:01:00Z";
+    let seeded = || {
+        let mut history = History::new();
+        history.seed(1, &[("Dept Fax", "Div Ops"), ("Div Ops", "-")]);
+        history
+    };
+    // A source decides.
+    let mut history = seeded();
+    history.says("people", 2, people("Div Ops"));
+    history.says("hr", 3, vec![exists("Dept Fax", "Div Ops")]);
+    assert_eq!(
+        history.explain("Dept Fax").why[1..],
+        [
+            "hr (priority 10) decides on its parent: under Div \"Ops\", as of 1970-01-01T00:03:00Z"
+                .to_owned(),
+            "1 person of people says the same".to_owned(),
+            format!("the seed as of {seed} says the same"),
+        ]
+    );
+    // The seed does.
+    let mut history = seeded();
+    history.says("people", 2, people("Div Ops"));
+    assert_eq!(
+        history.explain("Dept Fax").why[1..],
+        [
+            format!(
+                "the seed as of {seed} decides on its parent: under Div \"Ops\"; nothing newer is said of it"
+            ),
+            "1 person of people says the same".to_owned(),
+        ]
+    );
+    // Persons of one source do.
+    let mut history = History::new();
+    history.says("people", 2, people("Div Ops"));
+    history.says("hr", 2, people("Div Ops"));
+    history.says("hr", 3, vec![person("3", &["Div Ops", "Dept Fax"])]);
+    assert_eq!(
+        history.explain("Dept Fax").why[1..],
+        [
+            "2 of 3 persons of hr decide on its parent: under Div \"Ops\"",
+            "1 person of people says the same",
+        ]
+    );
+}
+
+#[test]
 fn what_is_not_newer_than_a_seed_does_not_count() {
     let mut history = History::new();
     history.says("hr", 1, vec![exists("Dept Fax", "Div Tech")]);
@@ -282,7 +335,7 @@ fn what_is_not_newer_than_a_seed_does_not_count() {
         "2 of 2 persons of people decide on its parent: under Div \"Tech\""
     );
     assert!(why[2].starts_with("over the seed as of"), "{why:?}");
-    history.says("hr", 5, vec![exists("Dept Fax", "Div Ops")]);
+    history.says("hr", 5, vec![exists("Dept Fax", "Div Tech")]);
     let why = history.explain("Dept Fax").why;
     let over = format!("over the seed as of {seed}: what is newer than a seed counts");
     assert_eq!(why.last(), Some(&over));
@@ -393,6 +446,55 @@ fn a_parent_that_nobody_named_is_waited_for() {
     let placed = history.explain("Dept A");
     assert_eq!(placed.waits, []);
     assert_eq!(placed.parent.to_string(), "under Div \"Ops\"");
+}
+
+#[test]
+fn what_waits_for_a_key_takes_over_and_what_decides_meanwhile_does_not_wait() {
+    let mut history = History::new();
+    history.says("hr", 1, vec![exists("Dept A", "#99")]);
+    history.says("it", 2, vec![exists("Dept A", "Div Ops")]);
+    check(
+        &history,
+        "Dept A",
+        &["! hr placed: it waits", "it placed"],
+        &[
+            "it exists: so say hr and it",
+            "it (priority 0) decides on its parent: under Div \"Ops\", as of 1970-01-01T00:02:00Z",
+            "hr (priority 10) says under the key \"99\", which nobody has named: that waits, and takes over once the key is named",
+        ],
+    );
+    // A group that has its name, and waits itself.
+    history.says("hr", 3, vec![exists("#99 Div Tech", "#100")]);
+    assert_eq!(
+        history.explain("Dept A").why[2..],
+        [
+            "hr (priority 10) says under Div \"Tech\": that waits, and takes over once that group waits no more"
+        ]
+    );
+    history.says("hr", 4, vec![exists("#100 Div Up", "-")]);
+    let placed = history.explain("Dept A");
+    assert_eq!(placed.parent.to_string(), "under Div \"Tech\"");
+    // What is published stays while what decides waits.
+    history.publish();
+    history.says("hr", 5, vec![exists("Dept A", "#7")]);
+    assert_eq!(
+        history.explain("Dept A").why.last().unwrap(),
+        "but what decides waits: until then it stays under Div \"Tech\""
+    );
+}
+
+#[test]
+fn beside_what_waits_a_seed_says_that_nothing_newer_counts_yet() {
+    let mut history = History::new();
+    history.seed(1, &[("Dept A", "-")]);
+    history.says("hr", 2, vec![exists("Dept A", "#99")]);
+    assert_eq!(
+        history.explain("Dept A").why[1..],
+        [
+            "the seed as of 1970-01-01T00:01:00Z decides on its parent: at the top; nothing newer counts yet",
+            "hr (priority 10) says under the key \"99\", which nobody has named: that waits, and takes over once the key is named",
+        ]
+    );
 }
 
 #[test]

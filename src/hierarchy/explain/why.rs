@@ -6,7 +6,7 @@ use super::{
         name::Group,
         records::Ref,
         table::GroupId,
-        view::Life,
+        view::{Life, Target},
         views::SourceId,
     },
     MOST_NAMED,
@@ -30,7 +30,8 @@ impl Looking<'_> {
                     ParentOf::Top => None,
                     ParentOf::Under(target) => target.group(),
                 };
-                if self.waits() {
+                why.extend(self.takes_over(choice.by));
+                if self.waits(|by| by == choice.by) {
                     why.push(format!(
                         "but what decides waits: until then it stays {}",
                         self.under(edge.parent)
@@ -48,8 +49,35 @@ impl Looking<'_> {
         }
     }
 
-    fn waits(&self) -> bool {
-        self.waiting.iter().any(|w| w.group == self.group)
+    /// Whether a statement on its parent waits, by one of these.
+    fn waits(&self, whose: impl Fn(By) -> bool) -> bool {
+        self.waiting
+            .iter()
+            .any(|w| w.group == self.group && whose(w.by))
+    }
+
+    /// What waits and outranks what decides: it was set aside until its parent's key is named.
+    fn takes_over(&self, decides: By) -> Vec<String> {
+        let waiting = self.waiting.iter();
+        let waiting = waiting.filter(|w| w.group == self.group && w.by != decides);
+        let takes_over = waiting.filter_map(|waiting| {
+            let By::Source(source, subject) = waiting.by else {
+                return None;
+            };
+            let (_, parent) = self.claim(source, subject)?.placed?;
+            let once = match parent {
+                ParentOf::Under(Target::Unnamed(_)) => "the key is named",
+                ParentOf::Under(Target::ByKey(..) | Target::ByName(_)) | ParentOf::Top => {
+                    "that group waits no more"
+                }
+            };
+            Some(format!(
+                "{} says {}: that waits, and takes over once {once}",
+                self.name_with_priority(source),
+                self.place(parent)
+            ))
+        });
+        takes_over.collect()
     }
 
     fn exists(&self, sources: &[SourceSays], seed: Option<&Seeding>) -> String {
@@ -78,10 +106,11 @@ impl Looking<'_> {
         seed: Option<&Seeding>,
     ) -> Vec<String> {
         let place = self.place(choice.parent);
-        let persons = || {
-            sources
-                .iter()
-                .flat_map(|s| counting(s).map(move |say| (s, say)))
+        // Who has the group first in a record names no parent.
+        let naming = || {
+            let all = sources.iter();
+            let all = all.flat_map(|source| counting(source).map(move |say| (source, say)));
+            all.filter(|(_, say)| say.parent != ParentText::default())
         };
         let by_persons = |(source, say): (&SourceSays, &PersonsSay)| {
             format!(
@@ -91,6 +120,12 @@ impl Looking<'_> {
                 say.parent
             )
         };
+        let is_same = |parent: &ParentText| parent.to_string() == place;
+        let same = |(source, say): (&SourceSays, &PersonsSay)| {
+            let says = if say.persons == 1 { "says" } else { "say" };
+            let persons = persons_text(say.persons);
+            format!("{persons} of {} {says} the same", source.source)
+        };
         match choice.by {
             By::Source(source, subject) => {
                 let winner = self.name_with_priority(source);
@@ -99,14 +134,16 @@ impl Looking<'_> {
                     "{winner} decides on its parent: {place}, as of {at}"
                 )];
                 why.extend(self.others(source, subject, choice.parent));
-                why.extend(persons().map(|persons| {
-                    format!("over {}: what is said of the group itself counts before what persons imply", by_persons(persons))
+                why.extend(naming().map(|persons| match is_same(&persons.1.parent) {
+                    true => same(persons),
+                    false => format!("over {}: what is said of the group itself counts before what persons imply", by_persons(persons)),
                 }));
-                why.extend(seed.map(|seed| {
-                    format!(
+                why.extend(seed.map(|seed| match is_same(&seed.parent) {
+                    true => format!("the seed as of {} says the same", seed.occurred_at),
+                    false => format!(
                         "over the seed as of {}: what is newer than a seed counts",
                         seed.occurred_at
-                    )
+                    ),
                 }));
                 why
             }
@@ -119,15 +156,16 @@ impl Looking<'_> {
                     "{count} of {} of {name} decide on its parent: {place}",
                     persons_text(all)
                 )];
-                let lost = persons().filter(|(source, say)| {
-                    !(source.source == name && say.parent.to_string() == place)
-                });
-                why.extend(lost.filter(|(_, say)| say.parent != ParentText::default()).map(|lost| {
-                    let rule = match lost.0.source == name {
+                let others = naming().filter(|(s, say)| s.source != name || !is_same(&say.parent));
+                why.extend(others.map(|other| {
+                    if is_same(&other.1.parent) {
+                        return same(other);
+                    }
+                    let rule = match other.0.source == name {
                         true => "among persons of a source the parent that most of them name wins, then the newest",
                         false => "between sources the higher priority wins, then the newer",
                     };
-                    format!("over {}: {rule}", by_persons(lost))
+                    format!("over {}: {rule}", by_persons(other))
                 }));
                 why.extend(seed.map(|seed| {
                     format!("over the seed as of {}: at least two persons, newer than it and the most, name the same other parent", seed.occurred_at)
@@ -135,12 +173,17 @@ impl Looking<'_> {
                 why
             }
             By::Seed => {
+                let newer = match self.waits(|by| by != By::Seed) {
+                    true => "nothing newer counts yet",
+                    false => "nothing newer is said of it",
+                };
                 let mut why = vec![format!(
-                    "the seed as of {} decides on its parent: {place}; nothing newer is said of it",
+                    "the seed as of {} decides on its parent: {place}; {newer}",
                     choice.at.time
                 )];
-                why.extend(persons().filter(|(_, say)| say.parent.to_string() != place).map(|lost| {
-                    format!("over {}: persons win over a seed once at least two, and the most, name the same other parent", by_persons(lost))
+                why.extend(naming().map(|persons| match is_same(&persons.1.parent) {
+                    true => same(persons),
+                    false => format!("over {}: persons win over a seed once at least two, and the most, name the same other parent", by_persons(persons)),
                 }));
                 why
             }
@@ -187,7 +230,7 @@ impl Looking<'_> {
 
     fn stays(&self, parent: Option<GroupId>, children: &[GroupId]) -> String {
         let under = self.under(parent);
-        if self.waits() {
+        if self.waits(|_| true) {
             return format!(
                 "what is said of it waits: until then it stays {under}, as it was published"
             );
@@ -210,7 +253,7 @@ impl Looking<'_> {
     }
 
     fn is_not_there(&self, sources: &[SourceSays]) -> String {
-        if self.waits() {
+        if self.waits(|_| true) {
             return "it is not in the hierarchy yet: what is said of it waits".to_owned();
         }
         let ended = self.claims.iter().flat_map(|claims| &claims.said);

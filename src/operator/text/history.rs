@@ -32,7 +32,7 @@ pub(super) fn lines(answer: &HistoryAnswer, commands: &Commands, now: Timestamp)
         true => vec!["Nothing has been published yet.".to_owned()],
         false => rows,
     };
-    let back = history.get(1).map(|before| {
+    let back = before_the_last_change(history).map(|before| {
         let action = format!("{{\"action\":\"rollback\",\"version\":{}}}", before.version);
         vec![format!(
             "To go back to version {}: {}",
@@ -43,6 +43,12 @@ pub(super) fn lines(answer: &HistoryAnswer, commands: &Commands, now: Timestamp)
     blocks(vec![rows, freshness(fresh, now), back.unwrap_or_default()])
 }
 
+/// The newest version before the last one that changed anything: what was sent once more since is that one still.
+fn before_the_last_change(history: &[HistoryRow]) -> Option<&HistoryRow> {
+    let last = history.iter().position(|row| row.changed)?;
+    history.get(last + 1)
+}
+
 fn cells(row: &HistoryRow) -> [String; 5] {
     let HistoryRow {
         version,
@@ -50,6 +56,7 @@ fn cells(row: &HistoryRow) -> [String; 5] {
         cause,
         groups,
         counts,
+        changed: _,
     } = row;
     let Counts {
         added,

@@ -14,6 +14,7 @@ pub(super) fn lines(answer: &PlanAnswer, commands: &Commands, now: Timestamp) ->
         groups_after,
         largest_move,
         freshness: fresh,
+        unsure,
         published: _,
         after: _,
     } = answer;
@@ -25,6 +26,9 @@ pub(super) fn lines(answer: &PlanAnswer, commands: &Commands, now: Timestamp) ->
             vec!["No changes: what is published is what follows from all that was said.".to_owned()]
         }
     };
+    summary.extend(unsure.then(|| {
+        "Calven may hold something else: a PUT was not answered; the next reconcile sends what is published once more.".to_owned()
+    }));
     summary.push(format!(
         "Groups: {} now (version {}), {groups_after} after.",
         report.hierarchy.groups, report.hierarchy.version

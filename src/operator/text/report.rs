@@ -17,7 +17,7 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
         }
         Status::Ignored => format!("Ignored. Published is {version}."),
         Status::Accepted => format!("Saved, and not published yet. Published is {version}."),
-        Status::Held => format!("Held: nothing was sent. Published is {version}."),
+        Status::Held => format!("Held: what is pending was not sent. Published is {version}."),
         Status::Planned => format!("Planned: nothing was saved or sent. Published is {version}."),
     };
     let mut became = vec![became];

@@ -127,6 +127,7 @@ fn answer(report: Report, largest_move: Option<LargestMove>) -> PlanAnswer {
         groups_after: 14,
         largest_move,
         freshness: fresh(),
+        unsure: false,
         published: None,
         after: projected(&[]).hierarchy,
     }
@@ -293,7 +294,7 @@ Statements: 0 applied, 0 stale.
     check(
         Answer::Report(Box::new(held)),
         r"
-Held: nothing was sent. Published is version 11, 14 groups.
+Held: what is pending was not sent. Published is version 11, 14 groups.
 Pending: 2 added, 3 moved, 2 renamed, 2 removed.
 Statements: 0 applied, 0 stale.
 
@@ -333,6 +334,7 @@ fn a_history_is_a_table_and_tells_how_to_go_back() {
         cause: cause.to_owned(),
         groups: 24,
         counts,
+        changed: true,
     };
     let two = Counts {
         added: 2,
@@ -367,11 +369,61 @@ To go back to version 9: aws lambda invoke --function-name bridge --cli-binary-f
         "
 Nothing has been published yet.
 
-Last webhook: never
+Last webhook: not known
 Last publish: never
 Last re-read: never
 ",
     );
+}
+
+#[test]
+fn a_history_tells_how_to_go_back_before_the_last_version_that_changed_anything() {
+    for (changed, expected) in [
+        (&[true, true, true][..], Some(2)),
+        (&[false, true, true], Some(1)),
+        (&[false, true, false, true], Some(2)),
+        (&[false, true], None),
+        (&[true], None),
+        (&[false, false], None),
+    ] {
+        let rows = changed.iter().zip((0..changed.len()).rev());
+        let rows = rows.map(|(changed, below)| HistoryRow {
+            version: u64::try_from(below).unwrap() + 1,
+            time: NOW.to_owned(),
+            cause: "reconcile".to_owned(),
+            groups: 24,
+            counts: Counts::default(),
+            changed: *changed,
+        });
+        let answer = Answer::History(HistoryAnswer {
+            history: rows.collect(),
+            freshness: Freshness::default(),
+        });
+        let text = super::of(&answer, &Commands::default(), time(NOW));
+        let back = text.split_once("To go back to version ");
+        let back = back.map(|(_, rest)| rest.split_once(':').unwrap().0.parse().unwrap());
+        assert_eq!(back, expected, "{changed:?}");
+    }
+}
+
+#[test]
+fn a_plan_says_that_a_put_is_owed() {
+    let mut report = report(Status::Planned, Counts::default());
+    report.plan = Some(PlanView {
+        digest: None,
+        plan: Plan::default(),
+    });
+    let mut answer = answer(report, None);
+    answer.unsure = true;
+    let text = super::of(
+        &Answer::Plan(Box::new(answer)),
+        &Commands::default(),
+        time(NOW),
+    );
+    let start = "No changes: what is published is what follows from all that was said.
+Calven may hold something else: a PUT was not answered; the next reconcile sends what is published once more.
+Groups: 14 now";
+    assert!(text.starts_with(start), "{text}");
 }
 
 fn export(said: &[(&str, &str, &str)]) -> Answer {
