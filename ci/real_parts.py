@@ -1,10 +1,10 @@
 """The built function among real parts: both ways to run it, all four ways to call it.
 
-    real_parts.py --logs LOGS_FOLDER --measure MEASURE_BINARY
+    real_parts.py --logs LOGS_FOLDER --measure MEASURE_BINARY --bridge BRIDGE_BINARY
 
 moto stands in for Secrets Manager, S3 and SQS, the sandbox for Calven and Capillary. The function runs under `cargo lambda
 watch`, and, as SAM packed it, under Lambda's own Runtime Interface Emulator, which comes with SAM. After every call the
-rows that the strict stand-in for Calven holds are compared with the rows that should be there. Then a damaged state is restored
+rows that the strict stand-in for Calven holds are compared with the rows that should be there. The operators' command asks both. Then a damaged state is restored
 from the bucket's versions, as docs/deploy.md tells, and instances that share a state in that bucket are killed at random.
 
 Everything listens on 127.0.0.1, on free ports, and is stopped in the end; every wait has an end. The last line is
@@ -218,6 +218,7 @@ class Watch:
     """`cargo lambda watch`: HTTP is HTTP, the rest goes to its invoke API."""
 
     name = "cargo lambda watch"
+    called = FUNCTION
 
     def __init__(self, variables, logs):
         self.port = free_port()
@@ -242,6 +243,7 @@ class Emulator:
     """The packed bootstrap under Lambda's Runtime Interface Emulator: HTTP comes as a Function URL's event."""
 
     name = "Lambda's emulator"
+    called = "function"
 
     def __init__(self, variables, logs, package):
         self.port = free_port()
@@ -288,7 +290,7 @@ class Emulator:
         return answer["statusCode"], {k.lower(): v for k, v in answer.get("headers", {}).items()}, as_json(body)
 
     def invoke(self, event):
-        path = "/2015-03-31/functions/function/invocations"
+        path = f"/2015-03-31/functions/{self.called}/invocations"
         return answer_or_error(request(self.port, "POST", path, body=json.dumps(event).encode()))
 
 
@@ -501,6 +503,30 @@ def story(function, sandbox, s3, state_key):
     state = s3.get_object(Bucket=BUCKET, Key=state_key)["Body"].read().decode()
     known = [SIGNING_SECRET, AWS_SECRET_KEY, *texts(sandbox_secrets())]
     check(f"{where}: the state in S3 has no secret in it", not [s for s in known if s in state], "it has")
+
+
+# ---------------------------------------------------------------- the story of the command
+
+def command_story(function, command):
+    """The operators' command, on a function as it is served."""
+    where = f"{function.name}: bridge"
+
+    def bridge(*arguments):
+        at = ["--url", f"http://127.0.0.1:{function.port}", "--function", function.called]
+        done = subprocess.run([command, *arguments, *at], capture_output=True, text=True, timeout=60, env={})
+        return done.returncode, done.stdout, done.stderr
+
+    code, told, error = bridge("plan")
+    check(f"{where} plan says that nothing is pending", code == 0 and told.startswith("No changes"), f"got {code} {told} {error}")
+    code, told, error = bridge("export")
+    exported, _ = function.invoke({"action": "export"})
+    check(f"{where} export is the function's answer", code == 0 and as_json(told.encode()) == exported, f"got {code} {error}")
+    code, told, error = bridge("explain", "Division", "Marketing")
+    check(f"{where} explain tells of a group", code == 0 and "Marketing" in told, f"got {code} {told} {error}")
+    code, told, error = bridge("rollback", "9999")
+    check(f"{where} rollback is refused, and says why", code == 1 and "9999" in error and not told, f"got {code} {told} {error}")
+    code, told, error = bridge("check")
+    check(f"{where} check finds nothing wrong", code == 0 and "✗" not in told, f"got {code} {told} {error}")
 
 
 # ---------------------------------------------------------------- the story of a queue
@@ -747,8 +773,9 @@ def main():
     parser = argparse.ArgumentParser(description="The built function among real parts.")
     parser.add_argument("--logs", type=pathlib.Path, required=True)
     parser.add_argument("--measure", type=pathlib.Path, required=True, help="the binary of measure/")
+    parser.add_argument("--bridge", type=pathlib.Path, required=True, help="the binary of bridge/")
     arguments = parser.parse_args()
-    logs, measure = arguments.logs.resolve(), arguments.measure.resolve()
+    logs, measure, bridge = arguments.logs.resolve(), arguments.measure.resolve(), arguments.bridge.resolve()
     (logs / "secrets.json").write_text(json.dumps({"signingSecret": SIGNING_SECRET, "secretKey": AWS_SECRET_KEY}))
 
     with contextlib.ExitStack() as stack:
@@ -775,6 +802,7 @@ def main():
                 function = start(function_variables(sandbox, aws_port, state_key, calven_secret, sources))
                 with function.process:
                     story(function, sandbox, s3, state_key)
+                    command_story(function, bridge)
 
         sandbox, queue = Sandbox(logs, "queue"), Queue(client("sqs", aws_port))
         with sandbox.process:

@@ -27,9 +27,13 @@ const HAPPENINGS: [&str; 18] = [
 ];
 
 #[test]
-fn three_hundred_histories_have_all_that_can_go_wrong() {
+fn four_thousand_histories_have_all_that_can_go_wrong() {
     let mut missing: BTreeSet<&str> = HAPPENINGS.into();
-    for seed in 2_000_000..2_000_300 {
+    // Of a thousand, about one has a message that fails so often that it is redriven.
+    for seed in 2_001_500..2_005_500 {
+        if missing.is_empty() {
+            break;
+        }
         let lines = run(&History::of_seed(seed), None, true).lines;
         missing.retain(|wanted| !lines.iter().any(|line| line.contains(wanted)));
     }
