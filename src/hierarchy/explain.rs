@@ -1,6 +1,6 @@
 //! Why a group stands where it stands: who said what of it, what won, and what waits.
 //!
-//! It projects as `Projection::of` does, and looks at one group on the way. It decides nothing itself, and of
+//! It looks at one group of what a ledger comes to, as `Projection::of` does at all of them. It decides nothing itself, and of
 //! persons it tells counts.
 
 mod looking;
@@ -20,13 +20,13 @@ pub use self::said::{ParentText, PersonsSay, Says, Seeding, SourceSays, Statemen
 use super::{
     claims::Claims,
     findings::{Held, HeldReason, held},
-    gather::gather,
     ledger::Ledger,
     name::Group,
-    project::{Rules, attach_roots},
+    project::Rules,
     published::{Present, Published},
     records::Stamp,
-    settle::{Edges, Settled, Waiting, Why, settle},
+    resolved::Resolved,
+    settle::{Edges, Waiting, Why},
     statement::SourceName,
     table::{Dense, GroupId, Names},
     view::View,
@@ -101,7 +101,6 @@ impl Explanation {
     ) -> Result<Self, Unknown> {
         let mut names = Names::new(&ledger.table);
         let asked_id = names.id(asked);
-        let views = Views::new(ledger, rules, &mut names);
         let silent: Vec<(&SourceName, View<'_>)> = ledger
             .sources
             .iter()
@@ -111,19 +110,18 @@ impl Explanation {
                 (source, View::new(said, numbered, &mut names))
             })
             .collect();
-        let present = published
-            .map(|published| published.present(&views, &mut names))
-            .unwrap_or_default();
-        let (names, order) = (&names, &names.order());
-        let parents = published
-            .map(|published| present.parents(published))
-            .unwrap_or_default();
-        let seeded = views.seeded(names);
-        let mut claims = gather(&views, rules, &seeded, names);
-        let Settled { mut edges, waiting } = settle(&mut claims, &parents, names, order);
-        if rules.attach_roots {
-            attach_roots(&views, &claims, &mut edges, names);
-        }
+        let resolved = Resolved::of(ledger, published, rules, names);
+        let Resolved {
+            names,
+            order,
+            views,
+            present,
+            seeded,
+            claims,
+            edges,
+            waiting,
+        } = resolved;
+        let (names, order) = (&names, &order);
         let found = Found {
             names,
             claims,

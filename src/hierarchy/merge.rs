@@ -4,14 +4,15 @@ use super::{
     ledger::{Ledger, Salt, Seed},
     name::{Group, Key},
     records::{
-        Bore, FirstAttempt, Kept, LedgerScope, NamedSaying, PersonKey, Placement, Ref, Said,
-        Saying, SourceLedger, Stamp,
+        Bore, FirstAttempt, LedgerScope, NamedSaying, PersonKey, Placement, Ref, Said, Saying,
+        SourceLedger, Stamp,
     },
     statement::{
         Delivery, GroupRef, MAX_AHEAD, Parent, PersonSays, Scope, SeedRows, SourceName, Stated,
         Statement,
     },
     table::{GroupId, KeyId, Table},
+    thinning::Kept,
 };
 use crate::timestamp::Timestamp;
 

@@ -34,10 +34,12 @@ mod plain;
 mod reach;
 mod receipts;
 mod records;
+mod resolved;
 mod settle;
 #[cfg(test)]
 mod stories;
 mod table;
+mod thinning;
 mod view;
 mod views;
 

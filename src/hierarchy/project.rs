@@ -1,7 +1,7 @@
 //! Projection: the one way from a ledger to a hierarchy that can be sent.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
@@ -9,7 +9,6 @@ use super::{
     claims::{By, Claims},
     findings::{Conflict, Held, conflicts, held, warnings},
     forest::{Forest, place},
-    gather::gather,
     ledger::Ledger,
     merge::{About, Merged, MergedStatement},
     name::Group,
@@ -18,7 +17,8 @@ use super::{
     plan::{Found, Plan, found_by_name},
     published::{Present, Published},
     records::Ref,
-    settle::{Edges, Settled, settle},
+    resolved::Resolved,
+    settle::Edges,
     statement::SourceName,
     table::{Dense, GroupId, Names},
     view::Life,
@@ -88,21 +88,18 @@ impl Projection {
         rules: &Rules,
         merged: &Merged,
     ) -> Self {
-        let mut names = Names::new(&ledger.table);
-        let views = Views::new(ledger, rules, &mut names);
-        let present = published
-            .map(|published| published.present(&views, &mut names))
-            .unwrap_or_default();
-        let (names, order) = (&names, &names.order());
-        let parents = published
-            .map(|published| present.parents(published))
-            .unwrap_or_default();
-        let seeded = views.seeded(names);
-        let mut claims = gather(&views, rules, &seeded, names);
-        let Settled { mut edges, waiting } = settle(&mut claims, &parents, names, order);
-        if rules.attach_roots {
-            attach_roots(&views, &claims, &mut edges, names);
-        }
+        let resolved = Resolved::of(ledger, published, rules, Names::new(&ledger.table));
+        let Resolved {
+            names,
+            order,
+            views,
+            present,
+            seeded,
+            claims,
+            edges,
+            waiting,
+        } = resolved;
+        let (names, order) = (&names, &order);
         let groups: Vec<GroupId> = order
             .iter()
             .filter(|group| edges.contains(*group))
@@ -299,39 +296,6 @@ impl Projection {
                 self.touched.everything = true;
                 Some(*new)
             }
-        }
-    }
-}
-
-/// Puts every top-level group that is no organisation under Capillary's base organisation.
-pub(super) fn attach_roots(
-    views: &Views<'_>,
-    claims: &Dense<GroupId, Claims>,
-    edges: &mut Edges,
-    names: &Names<'_>,
-) {
-    let Some(view) = views.of(&SourceName::capillary()) else {
-        return;
-    };
-    let Some(base) = view.base().filter(|base| edges.contains(*base)) else {
-        return;
-    };
-    // An organisation that is gone is still one where it only stays for its children's sake.
-    let organisations: BTreeSet<GroupId> = view
-        .records()
-        .filter_map(|(group, record)| {
-            let name = view.name_of(group)?;
-            let lives = matches!(view.life(record, names), Some(Life::Lives(_)));
-            (lives || !claims.get(name).is_some_and(Claims::exists)).then_some(name)
-        })
-        .collect();
-    let mut root = base;
-    while let Some(parent) = edges.get(root).and_then(|edge| edge.parent) {
-        root = parent;
-    }
-    for (group, edge) in edges.iter_mut() {
-        if edge.parent.is_none() && !organisations.contains(&group) && group != root {
-            edge.parent = Some(base);
         }
     }
 }
