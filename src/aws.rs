@@ -8,11 +8,11 @@
 mod signer;
 mod transport;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use object_store::{
-    RetryConfig,
-    aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider},
+    RetryConfig, StaticCredentialProvider,
+    aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider},
 };
 
 pub use self::signer::{Signer, Unsigned};
@@ -21,9 +21,9 @@ use crate::http::BaseUrl;
 
 /// AWS's variables that say who asks, and what `object_store` calls them.
 const VARIABLES: [(&str, AmazonS3ConfigKey); 12] = [
-    ("AWS_ACCESS_KEY_ID", AmazonS3ConfigKey::AccessKeyId),
-    ("AWS_SECRET_ACCESS_KEY", AmazonS3ConfigKey::SecretAccessKey),
-    ("AWS_SESSION_TOKEN", AmazonS3ConfigKey::Token),
+    (KEY_ID, AmazonS3ConfigKey::AccessKeyId),
+    (SECRET_KEY, AmazonS3ConfigKey::SecretAccessKey),
+    (SESSION_TOKEN, AmazonS3ConfigKey::Token),
     (REGION, AmazonS3ConfigKey::Region),
     (DEFAULT_REGION, AmazonS3ConfigKey::DefaultRegion),
     ("AWS_ENDPOINT_URL_STS", AmazonS3ConfigKey::StsEndpoint),
@@ -53,6 +53,9 @@ const CREDENTIALS_RETRYING: Duration = Duration::from_secs(1);
 /// More than any answer with credentials takes.
 const CREDENTIALS_LIMIT_BYTES: usize = 64 * 1024;
 
+const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 const REGION: &str = "AWS_REGION";
 const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
@@ -68,6 +71,9 @@ pub(crate) fn credentials(
     http: &reqwest::Client,
     aws: Variables<'_>,
 ) -> Result<AwsCredentialProvider, String> {
+    if let Some(credential) = given(aws) {
+        return Ok(Arc::new(StaticCredentialProvider::new(credential)));
+    }
     let mut builder = AmazonS3Builder::new();
     for (name, key) in VARIABLES {
         if let Some(value) = set(name, aws) {
@@ -86,6 +92,15 @@ pub(crate) fn credentials(
         .build();
     let client = client.map_err(|error| error.to_string())?;
     Ok(client.credentials().clone())
+}
+
+/// A key as it stands in the environment, which is where Lambda puts it.
+fn given(aws: Variables<'_>) -> Option<AwsCredential> {
+    Some(AwsCredential {
+        key_id: set(KEY_ID, aws)?,
+        secret_key: set(SECRET_KEY, aws)?,
+        token: set(SESSION_TOKEN, aws),
+    })
 }
 
 /// The region, where one is set.

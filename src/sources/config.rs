@@ -228,12 +228,13 @@ fn read_source(
         .ok();
     let known: Vec<(&str, &str)> = presets::names().map(|name| (name, name)).collect();
     let preset = source.one_of("preset", &known);
-    let under = preset.and_then(presets::text).unwrap_or_default();
-    // Every preset is TOML: a test reads each.
-    let under: Table = under.parse().unwrap_or_default();
-    let mut merged = presets::overlay(under, own.clone());
-    merged.remove("preset");
-    let mut source = Reader::new(path, merged.clone(), problems);
+    let merge = || {
+        let under = preset.and_then(presets::table).unwrap_or_default();
+        let mut merged = presets::overlay(under, own.clone());
+        merged.remove("preset");
+        merged
+    };
+    let mut source = Reader::new(path, merge(), problems);
     let secret_id = source.required_text("secret_id");
     let priority = source.integer("priority").unwrap_or(0);
     let patience = source.count("patience_seconds").map(Duration::from_secs);
@@ -246,7 +247,10 @@ fn read_source(
     let mapping = Mapping::read(&mut source);
     let rereading = read_rereading(&mut source);
     source.finish();
-    if let Some(preset) = preset {
+    if let Some(preset) = preset
+        && problems.len() > others
+    {
+        let merged = merge();
         for problem in problems.iter_mut().skip(others) {
             if !problem.key.is_in(&own, DEPTH) && problem.key.is_in(&merged, DEPTH) {
                 problem

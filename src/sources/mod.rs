@@ -7,6 +7,7 @@ pub mod events;
 pub mod fault;
 pub mod field;
 pub mod form;
+mod functions;
 pub mod generic;
 pub mod given;
 pub mod handshake;

@@ -1,14 +1,21 @@
 //! Reads tables of `sources.toml`: every key once, every problem with its key's path.
 
-use std::fmt;
+use std::{fmt, iter, sync::Arc};
 
 use toml::{Table, Value};
 
-/// Where a key stands, from the file's root.
+/// Where a key stands, from the file's root. Each is its last segment below a path that all beside it share: every key of
+/// every source has one at every start, and few are ever told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeyPath(Vec<Segment>);
+pub struct KeyPath(Option<Arc<Step>>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
+struct Step {
+    above: KeyPath,
+    segment: Segment,
+}
+
+#[derive(Debug, PartialEq, Eq)]
 enum Segment {
     Key(String),
     Index(usize),
@@ -28,16 +35,23 @@ impl KeyPath {
     }
 
     fn below(&self, segment: Segment) -> Self {
-        let mut segments = self.0.clone();
-        segments.push(segment);
-        Self(segments)
+        let above = self.clone();
+        Self(Some(Arc::new(Step { above, segment })))
+    }
+
+    /// From the root on.
+    fn segments(&self) -> Vec<&Segment> {
+        let steps = iter::successors(self.0.as_deref(), |step| step.above.0.as_deref());
+        let mut segments: Vec<&Segment> = steps.map(|step| &step.segment).collect();
+        segments.reverse();
+        segments
     }
 
     /// Whether the table holds this key, as read from so many segments on: an array or a plain value on the way stands
     /// for all below it.
     pub(super) fn is_in(&self, table: &Table, from: usize) -> bool {
         let mut table = table;
-        for segment in self.0.iter().skip(from) {
+        for segment in self.segments().into_iter().skip(from) {
             let Segment::Key(name) = segment else {
                 return true;
             };
@@ -53,7 +67,7 @@ impl KeyPath {
 
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, segment) in self.0.iter().enumerate() {
+        for (place, segment) in self.segments().into_iter().enumerate() {
             match segment {
                 Segment::Index(index) => write!(f, "[{index}]")?,
                 Segment::Key(name) => {
