@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo bench --bench ratios
 //! cargo bench --bench ratios -- --bounds ci --largest 10000
+//! cargo bench --bench ratios -- --json
 //! ```
 //!
 //! What is compared is measured in turn, and of each the least counts: what else the machine does hits both, and never makes
@@ -22,7 +23,7 @@ use calven_bridge::{
     hierarchy::{Delivery, Ledger, Merged, Projection},
     timestamp::Timestamp,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::{
     company::{Company, Kind},
@@ -63,6 +64,8 @@ struct Options {
     /// The larger company's size.
     largest: usize,
     rounds: usize,
+    /// One line of JSON, of what is judged, in place of the tables.
+    json: bool,
 }
 
 impl Options {
@@ -72,11 +75,14 @@ impl Options {
             bounds: Bounds::None,
             largest: SMALL,
             rounds: 1,
+            json: false,
         };
-        let (mut is_bench, mut bounds, mut largest) = (false, Bounds::Goal, 100_000);
+        let (mut is_bench, mut json) = (false, false);
+        let (mut bounds, mut largest) = (Bounds::Goal, 100_000);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--bench" => is_bench = true,
+                "--json" => json = true,
                 "--bounds" => {
                     bounds = match arguments.next().as_deref() {
                         Some("goal") => Bounds::Goal,
@@ -88,7 +94,7 @@ impl Options {
                     let size = arguments.next().context("--largest SIZE")?;
                     largest = size.parse().context("--largest SIZE")?;
                 }
-                other => bail!("{other} is not known: --bounds goal|ci, --largest SIZE"),
+                other => bail!("{other} is not known: --bounds goal|ci, --largest SIZE, --json"),
             }
         }
         if is_bench {
@@ -96,6 +102,7 @@ impl Options {
                 bounds,
                 largest,
                 rounds: 10,
+                json,
             };
         }
         Ok(options)
@@ -129,17 +136,23 @@ impl Least {
     }
 }
 
-/// The lines that were printed, and whether all bounds hold.
+/// The lines, and whether all bounds hold.
 struct Table {
     bounds: Bounds,
     holds: bool,
+    /// What is judged, where that is printed as JSON.
+    json: Option<Vec<Value>>,
+    title: &'static str,
 }
 
 #[expect(clippy::print_stdout, reason = "a table for who runs it")]
 impl Table {
-    fn title(title: &str, figure: &str, against: &str) {
-        println!("\n| {title} | {figure} | {against} | ratio | at most | holds |");
-        println!("|---|---|---|---|---|---|");
+    fn title(&mut self, title: &'static str, figure: &str, against: &str) {
+        self.title = title;
+        if self.json.is_none() {
+            println!("\n| {title} | {figure} | {against} | ratio | at most | holds |");
+            println!("|---|---|---|---|---|---|");
+        }
     }
 
     fn line(&mut self, what: &str, figure: f64, against: f64, bound: Option<Bound>) {
@@ -149,6 +162,13 @@ impl Table {
             Bounds::Ci => Some(bound.ci),
             Bounds::None => None,
         });
+        if let Some(lines) = &mut self.json {
+            self.holds &= most.is_none_or(|most| ratio <= most);
+            lines.extend(most.map(|most| {
+                json!({"title": self.title, "what": what, "figure": figure, "against": against, "most": most})
+            }));
+            return;
+        }
         let (most, holds) = match most {
             Some(most) if ratio <= most => (format!("{most} x"), "yes"),
             Some(most) => {
@@ -159,6 +179,16 @@ impl Table {
         };
         println!("| {what} | {figure:.3} | {against:.3} | {ratio:.2} x | {most} | {holds} |");
     }
+
+    fn end(self) -> ExitCode {
+        if let Some(lines) = self.json {
+            println!("{}", Value::Array(lines));
+        }
+        match self.holds {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        }
+    }
 }
 
 fn main() -> Result<ExitCode> {
@@ -166,14 +196,13 @@ fn main() -> Result<ExitCode> {
     let mut table = Table {
         bounds: options.bounds,
         holds: true,
+        json: options.json.then(Vec::new),
+        title: "",
     };
     changes(&options, &mut table)?;
     snapshots(&options, &mut table)?;
     batches(&options, &mut table)?;
-    Ok(match table.holds {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    Ok(table.end())
 }
 
 /// A company, an instance that knows it, and the least of what a change of it took.
@@ -220,7 +249,7 @@ impl Changing {
 /// One webhook that moves one group, or one person.
 fn changes(options: &Options, table: &mut Table) -> Result<()> {
     let large = format!("us a group of {}", options.largest);
-    Table::title("a change", &large, &format!("us a group of {SMALL}"));
+    table.title("a change", &large, &format!("us a group of {SMALL}"));
     for kind in Kind::ALL {
         let mut small = Changing::new(kind, SMALL)?;
         let mut large = Changing::new(kind, options.largest)?;
@@ -242,7 +271,7 @@ fn changes(options: &Options, table: &mut Table) -> Result<()> {
 
 /// Merge and projection of all that there is, by who knows nothing of it and by who knows it all.
 fn snapshots(options: &Options, table: &mut Table) -> Result<()> {
-    Table::title("a snapshot: merge and projection", "ms", "ms to parse it");
+    table.title("a snapshot: merge and projection", "ms", "ms to parse it");
     let sizes = [1_000, 10_000, 100_000];
     for kind in Kind::ALL {
         for size in sizes.into_iter().filter(|size| *size <= options.largest) {
@@ -297,7 +326,7 @@ impl Parts {
 /// As many webhooks as a batch has, of one group or person each: from their bytes on, and from their statements on.
 fn batches(options: &Options, table: &mut Table) -> Result<()> {
     let against = "ms for one, and to parse all";
-    Table::title("a batch of 1,000 webhooks", "ms", against);
+    table.title("a batch of 1,000 webhooks", "ms", against);
     let sizes = [1_000, 10_000];
     for kind in Kind::ALL {
         for size in sizes.into_iter().filter(|size| *size <= options.largest) {

@@ -8,6 +8,7 @@ mod binaries;
 mod cold;
 mod figures;
 mod goals;
+mod model;
 mod scene;
 mod table;
 mod trips;
@@ -86,6 +87,9 @@ pub struct Start {
     /// Chooses what the webhooks say.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Leaves out what the library alone is measured by, a benchmark that is built anew.
+    #[arg(long)]
+    pub without_model: bool,
     /// Where the instances log to; what is there stays. Without it their logs are dropped.
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
@@ -136,6 +140,9 @@ impl Start {
         }
         self.firsts(&mut table, &mut at_once).await?;
         self.webhooks(&mut table, &mut at_once, &mut queued).await?;
+        if !self.without_model {
+            model::model(&mut table).await?;
+        }
 
         let broken = table.broken();
         let figures = Figures {

@@ -95,6 +95,7 @@ async fn init_asks_nobody_and_the_table_is_whole() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let start = Start {
+        without_model: true,
         function: Some(function()),
         smallest: Some(function()),
         profile: "dev".to_owned(),

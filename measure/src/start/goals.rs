@@ -106,3 +106,13 @@ pub(super) const WARM_DOWNLOADS: Goal = goal(
 
 pub(super) const BATCH: Goal = goal("queue batch, own time", "ms", ratio(2.0), None);
 pub(super) const BATCH_CPU: Goal = goal("queue batch, CPU", "ms", None, ratio(2.8));
+
+// Of the library alone, by `cargo bench --bench ratios`; the kind of company that is worst counts.
+
+pub(super) const CHANGE: Goal = goal(
+    "a change of 100,000, a group of it",
+    "us",
+    ratio(1.5),
+    ratio(3.0),
+);
+pub(super) const SNAPSHOT: Goal = goal("a snapshot of 100,000", "ms", ratio(3.0), ratio(6.0));
