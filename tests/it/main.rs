@@ -30,6 +30,7 @@ mod operators;
 mod order;
 mod outages;
 mod presets;
+mod privilege;
 mod processes;
 mod proofs;
 mod queue;

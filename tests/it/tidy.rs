@@ -164,3 +164,27 @@ fn the_sandbox_prints_what_the_docs_tell_to_export() {
         .find(|line| line.starts_with("cargo lambda watch"));
     assert!(sandbox.contains(watch.unwrap()));
 }
+
+#[test]
+fn every_parameter_of_the_template_is_in_the_docs() {
+    let template = read("template.yaml");
+    let declared: BTreeSet<&str> = between(&template, "\nParameters:\n", "\nRules:")
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'))
+        .filter(|name| !name.starts_with([' ', '#']))
+        .collect();
+    let grouped: BTreeSet<&str> = between(&template, "ParameterGroups:", "\nParameters:\n")
+        .lines()
+        .filter_map(|line| line.strip_prefix("          - "))
+        .collect();
+    let docs = read("docs/deploy.md");
+    let told: BTreeSet<&str> = between(&docs, "\n## Every parameter\n", "\n## ")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next())
+        .flat_map(|cell| cell.split(['`', ',', ' ']))
+        .filter(|word| !word.is_empty())
+        .collect();
+    assert!(declared.len() > 30, "{declared:?}");
+    assert_eq!(declared, grouped);
+    assert_eq!(declared, told);
+}
