@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what is released, of the commit that is checked out: ci/release.sh OUT [x86_64|arm64]. docs/release.md is the checklist.
 #
-# In OUT are then the binary, the package for Lambda, what is in them (CycloneDX), and the SHA-256 of each. Of the same commit,
+# In OUT are then the binary, the package for Lambda, what is in them (CycloneDX), its licences, and the SHA-256 of each. Of the same commit,
 # by the same compiler and the tools of ci/requirements.txt, they are the same to the byte, wherever and whenever they are
 # built: ci/reproducible.sh shows it. The tools that it needs in PATH are put there by the checklist's fourth step.
 set -euo pipefail
@@ -48,4 +48,5 @@ fi
 
 python3 ci/package.py "$out/bootstrap" "$out/calven-bridge-$architecture.zip"
 python3 ci/sbom.py "$target" "$out/calven-bridge-$architecture.cdx.json"
-(cd "$out" && sha256sum bootstrap "calven-bridge-$architecture.zip" "calven-bridge-$architecture.cdx.json" | tee SHA256SUMS)
+python3 ci/notices.py "$out/calven-bridge-$architecture.cdx.json" "$out/calven-bridge-$architecture.licences.txt"
+(cd "$out" && sha256sum bootstrap "calven-bridge-$architecture".* | tee SHA256SUMS)
