@@ -194,3 +194,25 @@ fn the_docs_list_every_action() {
         .collect();
     assert_eq!(told, allowed("FunctionRole"));
 }
+
+#[test]
+fn every_package_of_ours_forbids_unsafe_code() {
+    let manifest = read("Cargo.toml");
+    assert!(manifest.contains("\nunsafe_code = \"forbid\"\n"));
+    let (_, members) = manifest.split_once("\nmembers = [").unwrap();
+    let (members, _) = members.split_once(']').unwrap();
+    let packages: Vec<String> = members
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .map(|member| format!("{member}/Cargo.toml"))
+        .chain(["Cargo.toml".to_owned()])
+        .collect();
+    assert!(packages.len() >= 7, "{packages:?}");
+    for package in packages {
+        assert!(
+            read(&package).contains("\n[lints]\nworkspace = true\n"),
+            "{package}"
+        );
+    }
+}
