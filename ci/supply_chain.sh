@@ -58,9 +58,9 @@ deny() {
         's/^allow-registry = .*/allow-registry = []/|another registry|source'; do
         sed "${planted%%|*}" deny.toml >"$folder/deny.toml"
         planted=${planted#*|}
-        finds "${planted%|*}" "${planted#*|}" cargo deny --locked --config "$folder/deny.toml" check bans licenses sources
+        finds "${planted%|*}" "${planted#*|}" cargo deny --workspace --locked --config "$folder/deny.toml" check bans licenses sources
     done
-    cargo deny --locked check bans licenses sources
+    cargo deny --workspace --locked check bans licenses sources
 }
 
 # By the database of known faults, of which there may be none here: then it is said, loudly, and nothing else.
@@ -88,7 +88,7 @@ END
     # cargo-deny takes no address without a host, so git is told where that one is.
     sed "s|^\[advisories\]\$|[advisories]\ndb-urls = [\"https://planted.invalid/db\"]\ndb-path = \"$folder/databases\"|" deny.toml >"$folder/deny.toml"
     finds 'a planted advisory' 'RUSTSEC-2020-0001' env GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="url.file://$planted.insteadOf" \
-        GIT_CONFIG_VALUE_0=https://planted.invalid/db cargo deny --locked --config "$folder/deny.toml" check advisories
+        GIT_CONFIG_VALUE_0=https://planted.invalid/db cargo deny --workspace --locked --config "$folder/deny.toml" check advisories
 
     if ! cargo deny fetch db >"$folder/fetched.txt" 2>&1; then
         cat "$folder/fetched.txt"
@@ -96,7 +96,7 @@ END
         printf 'Whether a crate has a known fault is not known. The checklist of a release asks for this check where it can be had.\n'
         return 0
     fi
-    cargo deny --locked check --disable-fetch advisories
+    cargo deny --workspace --locked check --disable-fetch advisories
     printf 'advisories: checked\n'
 }
 
