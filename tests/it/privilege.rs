@@ -78,13 +78,10 @@ fn is_action(text: &str) -> bool {
 fn allowed(role: &str) -> BTreeSet<String> {
     let template = read("template.yaml");
     let (_, block) = template.split_once(&format!("\n  {role}:\n")).unwrap();
-    let end = block
-        .match_indices("\n  ")
-        .find(|(at, _)| !block[at + 3..].starts_with(' '))
-        .map_or(block.len(), |(at, _)| at);
-    let policies = block[..end].split_once("\n      Policies:\n").unwrap().1;
-    policies
+    block
         .lines()
+        .take_while(|line| !line.starts_with("  ") || line.starts_with("   ") || line.is_empty())
+        .skip_while(|line| line.trim() != "Policies:")
         .filter_map(|line| line.trim_start().strip_prefix("Action: "))
         .flat_map(|line| line.split([' ', ',', '[', ']', '"', '\'']))
         .filter(|word| is_action(word))
