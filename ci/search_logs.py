@@ -1,25 +1,39 @@
-"""Searches every log of a check run for every secret that was used in it.
+"""Searches all that a check run has put out for everything that was used in it and that nobody may print.
 
     search_logs.py LOGS_FOLDER
 
-The secrets are gathered from where they are used, so that a new one is searched for without being listed: every text
-under a key that names a secret (`apiSecret`, `token`, `signingSecret`, …) in the Rust, JSON, TOML and Python files of
-the crate, its examples, tests and stand-ins; what else was used stands in the logs folder's `secrets.json`, written
-by the step that made it up. ci/secrets-used.txt adds the ones that have no such key, and names what only looks like one.
+Such a text is a canary. What is one:
 
-Each is searched for as it is, in base64, percent-encoded, and as the Basic credential that it makes with its user name.
-Before that the search is tried: a line with each of them is planted in a copy of the logs, and all must be found.
+- secret     every text under a key that names a secret (`apiSecret`, `token`, `signingSecret`, …) in the Rust, JSON, TOML and
+             Python files of the crate, its examples, tests and stand-ins, so that a new one is searched for without being listed;
+             `secrets.json` of the logs folder, written by the step that made it up; and every secret that a test gave to the
+             function and every token that a stand-in granted, which stand-ins/src/canaries.rs notes in `canaries.jsonl`.
+             ci/secrets-used.txt adds the ones that have no such key, and names what only looks like one.
+- handshake  a handshake's token. A state may hold it, and the answer to an operator's `handshake` tells it.
+- proof      a signature, or what else a test sent to prove something. Noted in `canaries.jsonl`.
+- person     a name, address, telephone number or id in the bodies of tests/fixtures, and every text that begins with `canary-person-`.
+- body       a text in a body that a test sent: searched for in the function's log and metrics. States, answers and commands tell
+             of groups, and a queue's message is the body; none of them is to tell of a person, but for that message.
+
+Each is searched for as it is, as JSON has it, in base64 (wherever in a longer text it begins, both alphabets, padded or not),
+in hexadecimal and percent-encoded (both cases, also every byte of it). One that is too short to be searched for must be listed.
+
+First the search itself is tried: every canary is planted in each of these ways, and every planted line must be found; and
+`planted/` in the logs folder, where a test has let the function's own log have one canary of each kind, must be found out.
 """
 
 import base64
+import collections
 import json
 import pathlib
 import re
+import subprocess
 import sys
+import tempfile
 import urllib.parse
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-FOLDERS = ["src", "tests", "examples", "stand-ins", "measure", "simulation", "events", "ci"]
+FOLDERS = ["src", "tests", "examples", "stand-ins", "bridge", "measure", "simulation", "events", "ci"]
 ENDINGS = {".rs", ".json", ".toml", ".py"}
 # Shorter ones would be found in words that have nothing to do with them.
 SHORTEST = 6
@@ -37,103 +51,246 @@ USER = re.compile(
     rf"(?:apiKey|username|clientId|key){QUOTE}\s*:\s*{QUOTE}{TEXT}{QUOTE}\s*,\s*"
     rf"{QUOTE}(?:apiSecret|password|clientSecret|secret){QUOTE}\s*:\s*{QUOTE}{TEXT}{QUOTE}"
 )
+CANARY = re.compile(r"canary-person-[a-z0-9-]*[a-z0-9]")
+PERSONAL = re.compile(
+    r"(given|family|first|last|middle|full|preferred|legal|user|nick)_?name|.*e_?mail.*|.*phone.*|.*mobile.*"
+    r"|.*birth.*|street.*|photo_?url|avatar.*|linked_?in|(employee|person|worker|employment)_?(id|number)|external_?id",
+    re.IGNORECASE,
+)
+
+KINDS = ["secret", "handshake", "proof", "person", "body"]
+# What of an output a kind is not searched for in, and why is told above.
+LEFT_OUT = {
+    "states.txt": {"handshake", "body"},
+    "answers.txt": {"handshake", "body"},
+    "commands.txt": {"handshake", "body"},
+    "messages.txt": {"person", "body"},
+}
+# A line that the function itself logs or measures; nothing else is searched for bodies.
+OF_THE_FUNCTION = re.compile(r'^[^{]*\{"(timestamp|_aws)"')
+# A log tells of an event by its id.
+EVENT_ID = re.compile(r'"event_id":"[^"]*"')
 
 
 def listed():
-    """The hand-kept list: further secrets, and after a minus what is none."""
-    added, none = set(), set()
+    """The hand-kept list: further secrets, and after a mark what its first lines tell."""
+    lists = collections.defaultdict(set)
     for line in (REPOSITORY / "ci/secrets-used.txt").read_text().splitlines():
-        line = line.strip()
-        if line and not line.startswith("#"):
-            (none if line.startswith("- ") else added).add(line.removeprefix("- "))
-    return added, none
+        if line.strip() and not line.startswith("#"):
+            mark = line[:2] if line[:2] in ("- ", "~ ", "h ", "b ") else ""
+            lists[mark].add(line.removeprefix(mark))
+    return lists[""], lists["- "], lists["~ "], lists["h "], lists["b "]
+
+
+def personal(value, key=""):
+    """The texts of a body that are about a person, by the names of their fields."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from personal(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from personal(inner, key)
+    elif isinstance(value, str) and (PERSONAL.fullmatch(key) or re.fullmatch(r"[^@\s]+@[^@\s]+", value)):
+        yield value
 
 
 def gather(logs):
-    """Secret → the forms it is searched for in."""
-    added, none = listed()
-    secrets, users = set(added), set()
+    """Canary → its kinds, and those that are too short."""
+    added, none, short_ones, handshakes, words = listed()
+    found = collections.defaultdict(set)
+    for secret in added:
+        found[secret].add("secret")
     files = [
         path
         for folder in FOLDERS
         for path in (REPOSITORY / folder).rglob("*")
-        if path.suffix in ENDINGS and path != pathlib.Path(__file__).resolve()
+        if path.suffix in ENDINGS and path != pathlib.Path(__file__).resolve() and "target" not in path.parts
     ]
     if (logs / "secrets.json").exists():
         files.append(logs / "secrets.json")
     for path in files:
         text = path.read_text(encoding="utf-8")
         for pattern in (PAIR, CONSTANT):
-            secrets.update(match.group(1) for match in pattern.finditer(text) if not match.group(1).startswith("/"))
-        secrets.update(SIGNING.findall(text))
-        users.update(USER.findall(text))
-    secrets -= none
-    short = sorted(secret for secret in secrets if len(bare(secret)) < SHORTEST)
-    forms = {secret: written(secret) for secret in secrets - set(short)}
-    for user, secret in users:
-        if secret in forms:
-            forms[secret].add(base64.b64encode(f"{user}:{secret}".encode()).decode())
-    return forms, short
+            for match in pattern.finditer(text):
+                if not match.group(1).startswith("/"):
+                    found[match.group(1)].add("secret")
+        for secret in SIGNING.findall(text):
+            found[secret].add("secret")
+        for user, secret in USER.findall(text):
+            if secret not in none and len(secret) >= SHORTEST:
+                found[f"{user}:{secret}"].add("secret")
+        for person in CANARY.findall(text):
+            found[person].add("person")
+    groups = {row["group"] for row in json.loads((REPOSITORY / "events/01-seed.json").read_text())["groupRelationships"]}
+    for path in (REPOSITORY / "tests/fixtures/payloads").glob("*.json"):
+        for text in personal(json.loads(path.read_text())):
+            # A group may be called by a field that names persons elsewhere; a short word is no one's alone.
+            if len(text) >= 8 and text not in groups:
+                found[text].add("person")
+    noted = logs / "canaries.jsonl"
+    for line in noted.read_text(encoding="utf-8").splitlines() if noted.exists() else []:
+        canary = json.loads(line)
+        found[canary["text"]].add(canary["kind"])
+    for text in list(found):
+        if text in words:
+            found[text].discard("body")
+        if text in none or not text.strip() or not found[text]:
+            del found[text]
+        elif text in handshakes or "handshake" in found[text]:
+            # It is a secret later on; by then it was handed out.
+            found[text] = {"handshake"}
+    short = {text for text in found if len(bare(text)) < SHORTEST}
+    for text in short:
+        del found[text]
+    return found, short, short_ones
 
 
 def bare(secret):
     return secret.removeprefix("whsec_")
 
 
-def written(secret):
-    return {
-        bare(secret),
-        base64.b64encode(secret.encode()).decode(),
-        urllib.parse.quote(secret, safe=""),
-        json.dumps(bare(secret))[1:-1],
-    }
+def in_base64(data, alphabet):
+    """What every base64 text has in it that has these bytes in it, by where they begin."""
+    for before in range(3):
+        text = alphabet(b"\0" * before + data).decode()
+        yield text[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]
 
 
-def search(forms, texts):
-    """(secret, log, line number) of every finding."""
-    return [
-        (secret, name, number)
-        for name, text in texts.items()
-        for number, line in enumerate(text.splitlines(), 1)
-        for secret, all_written in forms.items()
-        if any(form in line for form in all_written)
-    ]
+def written(canary):
+    """The forms in which a canary is searched for."""
+    text = bare(canary)
+    data = text.encode()
+    quoted = urllib.parse.quote(text, safe="")
+    every = "".join(f"%{byte:02X}" for byte in data)
+    forms = {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    forms |= {quoted, lower(quoted), urllib.parse.quote_plus(text), every, every.lower()}
+    forms |= {data.hex(), data.hex().upper()}
+    for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
+        forms |= set(in_base64(data, alphabet))
+    if canary != text:
+        # The key that such a secret is the base64 of.
+        key = base64.b64decode(text + "=" * (-len(text) % 4))
+        forms |= {key.hex(), key.hex().upper()}
+    return {form for form in forms if len(form) >= SHORTEST and "\n" not in form and "\r" not in form}
+
+
+def lower(quoted):
+    return re.sub(r"%[0-9A-F]{2}", lambda match: match.group().lower(), quoted)
+
+
+def planted(canary):
+    """Lines that a leak could be, one of each way of writing."""
+    text = bare(canary)
+    for around in range(3):
+        data = b"u:" [:around] + text.encode() + b"xyz"[: 2 - around]
+        for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
+            encoded = alphabet(data).decode()
+            yield f"Basic {encoded}"
+            yield f'{{"message":"{encoded.rstrip("=")}"}}'
+        yield f"key {data.hex()}."
+        yield f"KEY {data.hex().upper()}."
+    quoted = urllib.parse.quote(text, safe="")
+    yield f"GET /?t={quoted}&u=1"
+    yield f"GET /?t={lower(quoted)}&u=1"
+    yield f"GET /?t={urllib.parse.quote_plus(text)}"
+    yield "".join(f"%{byte:02x}" for byte in text.encode())
+    yield "".join(f"%{byte:02X}" for byte in text.encode())
+    yield json.dumps({"message": f"sent {text}"})
+    if "\n" not in text and "\r" not in text:
+        yield f"sent {text}!"
+
+
+class Search:
+    """All forms of these canaries, for `grep -F`: it looks for all of them at once."""
+
+    def __init__(self, canaries, folder):
+        self.owners = collections.defaultdict(set)
+        for canary in canaries:
+            for form in written(canary):
+                self.owners[form].add(canary)
+        self.forms = pathlib.Path(folder) / "forms"
+        self.forms.write_text("".join(f"{form}\n" for form in self.owners), encoding="utf-8")
+
+    def of(self, path):
+        """(line number, the canaries of what was found there)."""
+        command = ["grep", "--fixed-strings", "--only-matching", "--text", "--line-number", "--file", self.forms, path]
+        grep = subprocess.run(command, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE)
+        if grep.returncode > 1:
+            sys.exit("grep has failed")
+        for line in grep.stdout.decode("utf-8", errors="replace").splitlines():
+            number, _, form = line.partition(":")
+            yield int(number), self.owners.get(form, {form})
+
+
+def outputs(folder):
+    return [path for path in sorted(folder.rglob("*")) if path.suffix in {".log", ".txt"} and "planted" not in path.relative_to(folder).parts[:-1]]
+
+
+def findings(found, paths, folder):
+    """(canary, kind, output, line number) of all that stands where it must not."""
+    result = []
+    for kind in KINDS:
+        canaries = [canary for canary, kinds in found.items() if kind in kinds]
+        search = Search(canaries, folder)
+        for path in paths:
+            if kind in LEFT_OUT.get(path.name, ()):
+                continue
+            searched = path
+            if kind == "body":
+                # With as many lines as there are, so that their numbers are right.
+                searched = pathlib.Path(folder) / "lines"
+                lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+                kept = (EVENT_ID.sub("", line) if OF_THE_FUNCTION.match(line) else "" for line in lines)
+                searched.write_text("\n".join(kept), encoding="utf-8")
+            for number, owners in search.of(searched):
+                result.extend((owner, kind, path, number) for owner in owners)
+    return result
+
+
+def try_it(found, logs, folder):
+    """Ends the run unless the search finds what is planted."""
+    lines = [line for canary in found for line in planted(canary)]
+    path = pathlib.Path(folder) / "planted"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    hit = {number for number, _ in Search(found, folder).of(path)}
+    missed = [line for number, line in enumerate(lines, 1) if number not in hit]
+    if missed or not lines:
+        sys.exit(f"the search is broken: it found {len(hit)} of {len(lines)} planted lines, and not:\n" + "\n".join(missed[:9]))
+    print(f"the search works: {len(hit)} of {len(lines)} planted lines found, of {len(found)} canaries")
+    leaks = sorted((logs / "planted").glob("*.log"))
+    if not leaks:
+        sys.exit("no test has planted a leak in the function's log: there is no planted/*.log")
+    told = {kind for _, kind, _, _ in findings(found, leaks, folder)}
+    if told != set(KINDS):
+        sys.exit(f"the search is broken: of the planted leaks it finds {sorted(told)}, and not {sorted(set(KINDS) - told)}")
+    print(f"the leaks that a test planted in the function's own output were found: {', '.join(sorted(told))}")
 
 
 def main():
     logs = pathlib.Path(sys.argv[1])
-    forms, short = gather(logs)
-    texts = {
-        path.name: path.read_text(encoding="utf-8", errors="replace")
-        for path in sorted(logs.iterdir())
-        if path.suffix in {".log", ".txt"}
-    }
-    if not forms or not texts:
-        sys.exit(f"nothing to search: {len(forms)} secrets, {len(texts)} logs")
-
-    # A planted line for every form of every secret: a search that misses one proves nothing.
-    planted = {"planted": "\n".join(f'{{"message":"sent {form}"}}' for all_ in forms.values() for form in all_)}
-    found = {secret for secret, _, _ in search(forms, planted)}
-    lines = len(planted["planted"].splitlines())
-    hit = len({number for _, _, number in search(forms, planted)})
-    if found != forms.keys() or hit != lines:
-        sys.exit(f"the search is broken: it found {hit} of {lines} planted lines")
-    print(f"the search works: {hit} of {lines} planted lines found, of {len(forms)} secrets")
-    if short:
-        print(f"not searched for, being shorter than {SHORTEST} characters: {', '.join(map(repr, short))}")
-
-    findings = search(forms, texts)
-    size = sum(map(len, texts.values()))
-    print(f"searched {len(texts)} logs, {size:,} characters: {', '.join(texts)}")
-    places = {}
-    for secret, name, number in findings:
-        places.setdefault((secret, name), []).append(number)
-    for (secret, name), numbers in places.items():
+    found, short, short_ones = gather(logs)
+    paths = outputs(logs)
+    if not paths:
+        sys.exit("there is nothing to search")
+    if short - short_ones:
+        new = ", ".join(map(repr, sorted(short - short_ones)))
+        sys.exit(f"too short to be searched for, and not listed as such in ci/secrets-used.txt: {new}")
+    with tempfile.TemporaryDirectory() as folder:
+        try_it(found, logs, folder)
+        result = findings(found, paths, folder)
+    by_kind = collections.Counter(kind for kinds in found.values() for kind in kinds)
+    print("canaries: " + ", ".join(f"{by_kind[kind]} of the kind {kind}" for kind in KINDS))
+    size = sum(path.stat().st_size for path in paths)
+    print(f"searched {len(paths)} outputs, {size:,} bytes: {', '.join(path.name for path in paths)}")
+    places = collections.defaultdict(list)
+    for canary, kind, path, number in result:
+        places[canary, kind, path.name].append(number)
+    for (canary, kind, name), numbers in places.items():
         # Which one, without writing it once more.
         first = f"line {numbers[0]}" + (f" and {len(numbers) - 1} more" if numbers[1:] else "")
-        print(f"FOUND the secret {secret[:3]}… of {len(secret)} characters in {name}, {first}")
-    print(f"secrets found in logs: {len(findings) or 'none'}")
-    sys.exit(1 if findings else 0)
+        print(f"FOUND the {kind} {canary[:3]}… of {len(canary)} characters in {name}, {first}")
+    print(f"canaries found where they must not be: {len(places) or 'none'}")
+    sys.exit(1 if places else 0)
 
 
 main()

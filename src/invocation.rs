@@ -3,6 +3,7 @@
 mod assemble;
 mod kind;
 mod log;
+mod panics;
 mod telling;
 
 use std::{sync::Arc, time::Duration};
@@ -19,8 +20,10 @@ use lambda_runtime::{
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+pub use self::panics::log_places_of_panics;
 use self::{
     kind::Invocation,
+    panics::caught,
     telling::{Invoked, Teller, Told},
 };
 use crate::{
@@ -96,6 +99,9 @@ pub enum Failure {
     /// The answer could not be written.
     #[error("the answer could not be written")]
     Unwritable(#[from] serde_json::Error),
+    /// It ran into what nobody had thought of.
+    #[error("the function panicked; the log says where")]
+    Panicked,
 }
 
 impl Failure {
@@ -113,6 +119,7 @@ impl Failure {
                 BridgeError::NotPublished(_) | BridgeError::NoTimeToPublish => "NotPublished",
             },
             Self::Unwritable(_) => "Unwritable",
+            Self::Panicked => "Panicked",
         }
     }
 }
@@ -140,18 +147,19 @@ impl Function {
             let mut tally = Tally::default();
             let (invocation, answered) = match Invocation::of(&event) {
                 Ok(Invocation::Http) => {
-                    let answered = Box::pin(self.http(event, context, end, &invoked)).await;
+                    let answered = Box::pin(self.http(event, context, end, &invoked));
+                    let answered = caught(answered).await;
                     (Some("webhook"), answered)
                 }
                 Ok(Invocation::Batch(batch)) => {
                     let answered = self.batch(&batch, end, &invoked, &mut tally);
-                    let answered = Box::pin(answered).await;
+                    let answered = caught(Box::pin(answered)).await;
                     (Some("queue"), answered)
                 }
                 Ok(Invocation::Action(asked)) => {
                     let name = asked.action.name();
                     let answered = self.action(asked, end, &invoked, &mut tally);
-                    let answered = Box::pin(answered).await;
+                    let answered = caught(Box::pin(answered)).await;
                     (Some(name), answered)
                 }
                 Err(failure) => (None, Err(failure)),

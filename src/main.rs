@@ -14,7 +14,7 @@ use calven_bridge::{
     config::{Config, Files},
     hierarchy::Salt,
     http,
-    invocation::{Function, Parts},
+    invocation::{Function, Parts, log_places_of_panics},
     metrics::Metrics,
     queue::Queue,
     retry::RetryPolicy,
@@ -31,6 +31,7 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     tracing::init_default_subscriber();
+    log_places_of_panics();
     let function = match function().await {
         Ok(function) => Arc::new(function),
         Err(error) => {

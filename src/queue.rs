@@ -8,7 +8,7 @@
 mod sqs;
 mod url;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub struct Batch {
 }
 
 /// One record of a batch.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     /// Names the record in a partial-batch response.
@@ -42,7 +42,7 @@ pub struct Record {
 }
 
 /// A queued webhook.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Queued {
     /// Which source it is for.
     pub source: String,
@@ -54,6 +54,32 @@ pub struct Queued {
     pub given: Given,
     /// Its raw body.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Record {
+    /// What it holds is a webhook's body.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { message_id, body } = self;
+        write!(f, "Record({message_id}, {} bytes)", body.len())
+    }
+}
+
+impl fmt::Debug for Queued {
+    /// Without the body.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            source,
+            request_id,
+            received,
+            given,
+            body,
+        } = self;
+        let bytes = body.len();
+        write!(
+            f,
+            "Queued({source}, {request_id}, {received}, {given:?}, {bytes} bytes)"
+        )
+    }
 }
 
 /// Why a record is no queued webhook; it fails alone.

@@ -6,6 +6,7 @@
 //! Versions: <https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html#term_version>.
 
 mod cache;
+pub(crate) mod composed;
 mod fetch;
 mod manager;
 mod source_secret;

@@ -11,6 +11,8 @@ use std::{
     process::{Command, Output},
 };
 
+use stand_ins::canaries::{self, Kind};
+
 const SOURCES: &str = "[sources.people]\npreset = \"peopleforce\"\nsecret_id = \"hris/people\"\n";
 // printf %s "$BODY" | openssl dgst -sha256 -hmac 'case-key'
 const BODY: &str = r#"{"action":"employee_update","data":{"id":7,"department":{"id":1,"name":"IT"},"division":{"id":2,"name":"Europe"}}}"#;
@@ -19,7 +21,13 @@ const SIGNATURE: &str = "sha256=12399b9795aba6b2bac0049acef79f2c96cdf5da256ccdc0
 fn bridge(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bridge"));
     command.args(arguments).current_dir(folder);
-    command.output().unwrap()
+    let output = command.output().unwrap();
+    canaries::note_secret(&fs::read_to_string(folder.join("secret.json")).unwrap_or_default());
+    canaries::note(Kind::Proof, SIGNATURE.trim_start_matches("sha256="));
+    for printed in [&output.stdout, &output.stderr] {
+        canaries::keep("commands", &String::from_utf8_lossy(printed));
+    }
+    output
 }
 
 fn folder() -> tempfile::TempDir {

@@ -54,9 +54,10 @@ impl Bridge {
                 match self.since(&tag, deadlines).await {
                     Ok(Since::Unchanged) => Ok((state, Some(tag))),
                     Ok(Since::Changed(loaded)) => {
+                        let known = state.version;
                         // There may be no room for two of them.
                         drop(state);
-                        self.decoded(loaded)
+                        self.decoded_after(known, loaded)
                     }
                     Err(error) => {
                         self.known.keep(state, Some(tag));
@@ -115,7 +116,26 @@ impl Bridge {
         self.decoded(loaded.map_err(|_| BridgeError::TimeIsUp)??)
     }
 
-    pub(super) fn decoded(&self, loaded: Option<Loaded>) -> Result<Current, BridgeError> {
+    /// What replaced a state of this version. Versions only rise, so where it is an older one somebody has put it there: an operator
+    /// who goes back, or somebody who may write to the store and should not.
+    pub(super) fn decoded_after(
+        &self,
+        known: u64,
+        loaded: Option<Loaded>,
+    ) -> Result<Current, BridgeError> {
+        let current = self.decoded(loaded)?;
+        let (State { version, .. }, _) = &current;
+        if *version < known {
+            tracing::error!(
+                version,
+                newer_version = known,
+                "the state is older than the one before it"
+            );
+        }
+        Ok(current)
+    }
+
+    fn decoded(&self, loaded: Option<Loaded>) -> Result<Current, BridgeError> {
         Ok(match loaded {
             Some(Loaded { bytes, tag }) => (State::decode(&bytes)?, Some(tag)),
             None => (State::new(self.salt.clone()), None),

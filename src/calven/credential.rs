@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use sha2::Sha256;
 
 use crate::{
     call::BadTokenAnswer,
+    secrets::composed,
     timestamp::Timestamp,
     token::{Fetched, secret_text},
 };
@@ -229,13 +229,12 @@ fn hash(api_key: &str, api_secret: &SecretString, timestamp: i64) -> Option<Stri
 
 /// RFC 7617.
 pub(super) fn basic(user: &str, password: &SecretString) -> SecretString {
-    let pair = SecretString::from(format!("{user}:{}", password.expose_secret()));
-    format!("Basic {}", BASE64_STANDARD.encode(pair.expose_secret())).into()
+    composed::basic(user, password.expose_secret())
 }
 
 /// RFC 6750. Tokens that were pasted into a secret often end with a line break.
 pub(super) fn bearer(token: &SecretString) -> SecretString {
-    format!("Bearer {}", token.expose_secret().trim()).into()
+    composed::bearer(token.expose_secret().trim())
 }
 
 #[cfg(test)]

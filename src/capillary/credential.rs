@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use md5::{Digest as _, Md5};
 use reqwest::header::{AUTHORIZATION, HeaderName};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     call::BadTokenAnswer,
     http::sensitive_header,
+    secrets::composed,
     timestamp::Timestamp,
     token::{Fetched, secret_text},
 };
@@ -123,12 +123,11 @@ pub(super) fn read_token(body: &[u8], now: Timestamp) -> Result<Fetched, BadToke
 }
 
 fn basic(username: &str, password: &TillPassword) -> SecretString {
-    let hashed = match password {
+    let hashed = Zeroizing::new(match password {
         TillPassword::Clear(password) => hex::encode(Md5::digest(password.expose_secret())),
         TillPassword::Md5(hashed) => hashed.expose_secret().trim().to_ascii_lowercase(),
-    };
-    let pair = SecretString::from(format!("{username}:{hashed}"));
-    format!("Basic {}", BASE64_STANDARD.encode(pair.expose_secret())).into()
+    });
+    composed::basic(username, &hashed)
 }
 
 #[cfg(test)]

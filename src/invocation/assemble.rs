@@ -90,6 +90,13 @@ impl Function {
             tombstone_age: config.tombstone_age,
             dry_run: config.dry_run,
         };
+        for (name, other) in config.sources.sharing_a_secret() {
+            tracing::warn!(
+                source = name.as_str(),
+                other = other.as_str(),
+                "two sources have one secret: who may speak for one may speak for the other"
+            );
+        }
         let rereaders = rereaders(&config.sources, &http, &secrets, &clock, retry);
         let bridge = Arc::new(Bridge::new(
             store,

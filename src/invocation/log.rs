@@ -45,9 +45,10 @@ pub(super) fn log(invoked: &Invoked, told: &Told<'_>, tally: &Tally) {
         let error_type = failure.error_type();
         let error = match failure {
             Failure::BadAction(faults) => format!("{faults:?}"),
-            Failure::UnknownEvent | Failure::Bridge(_) | Failure::Unwritable(_) => {
-                failure.to_string()
-            }
+            Failure::UnknownEvent
+            | Failure::Bridge(_)
+            | Failure::Unwritable(_)
+            | Failure::Panicked => failure.to_string(),
         };
         tracing::error!(
             request_id,

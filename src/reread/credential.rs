@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::{
     http::{added_header, sensitive_header},
+    secrets::composed,
     token::secret_text,
 };
 
@@ -60,11 +60,10 @@ impl TryFrom<Raw> for ApiCredential {
         let proof: Option<SecretString> = match (token, username, password) {
             (None, None, None) => None,
             (Some(Text(token)), None, None) if !token.expose_secret().is_empty() => {
-                Some(format!("Bearer {}", token.expose_secret()).into())
+                Some(composed::bearer(token.expose_secret()))
             }
             (None, Some(username), Some(Text(password))) if !username.contains(':') => {
-                let pair = SecretString::from(format!("{username}:{}", password.expose_secret()));
-                Some(format!("Basic {}", BASE64_STANDARD.encode(pair.expose_secret())).into())
+                Some(composed::basic(&username, password.expose_secret()))
             }
             _ => return Err(Unusable),
         };

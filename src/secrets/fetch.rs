@@ -8,6 +8,7 @@ use aws_sdk_secretsmanager::{
     error::{ProvideErrorMetadata, SdkError},
     operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput},
 };
+use secrecy::zeroize::Zeroizing;
 use serde_json::value::RawValue;
 
 use super::SecretsError;
@@ -78,8 +79,10 @@ fn content(id: &str, output: GetSecretValueOutput) -> Result<Fetched, SecretsErr
     } = output;
     let text = match (secret_string, secret_binary) {
         (Some(text), _) => text,
-        (None, Some(bytes)) => String::from_utf8(bytes.into_inner())
-            .map_err(|_| SecretsError::unusable(id, "it is binary, and no JSON in UTF-8"))?,
+        (None, Some(bytes)) => String::from_utf8(bytes.into_inner()).map_err(|error| {
+            drop(Zeroizing::new(error.into_bytes()));
+            SecretsError::unusable(id, "it is binary, and no JSON in UTF-8")
+        })?,
         (None, None) => String::new(),
     };
     Ok((text, version_id))
@@ -147,7 +150,7 @@ pub(super) async fn from_file(
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
     let place = path.display();
-    let bytes = read.map_err(|error| {
+    let bytes = read.map(Zeroizing::new).map_err(|error| {
         let reason = format!("SECRETS_FILE {place}: {error}");
         match error.kind() {
             io::ErrorKind::NotFound

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Secret, SecretsError};
+use crate::token::secret_text;
 
 /// The secret of a source, in one of the shapes that it may have.
 ///
@@ -37,12 +38,17 @@ const KEYS: [&str; 5] = [
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Raw {
-    signing_secret: Option<String>,
-    signing_secrets: Option<Vec<String>>,
-    token: Option<String>,
+    signing_secret: Option<Text>,
+    signing_secrets: Option<Vec<Text>>,
+    token: Option<Text>,
     username: Option<String>,
-    password: Option<String>,
+    password: Option<Text>,
 }
+
+/// Wiped also where there is something wrong with what stands beside it.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text(#[serde(deserialize_with = "secret_text")] SecretString);
 
 impl SourceSecret {
     /// Reads the JSON text of a secret that lies somewhere else than where the function looks.
@@ -74,28 +80,23 @@ impl SourceSecret {
             username,
             password,
         } = secret.parse(id).map_err(|_| unusable())?;
-        let signing: Vec<String> = signing_secret
+        let all = |texts: Option<Vec<Text>>| texts.into_iter().flatten();
+        let signing: Vec<SecretString> = signing_secret
             .into_iter()
-            .chain(signing_secrets.into_iter().flatten())
+            .chain(all(signing_secrets))
+            .map(|Text(secret)| secret)
             .collect();
-        let given = [
-            signing.as_slice(),
-            token.as_slice(),
-            username.as_slice(),
-            password.as_slice(),
-        ];
-        if given.into_iter().flatten().any(String::is_empty) {
+        let token = token.map(|Text(token)| token);
+        let password = password.map(|Text(password)| password);
+        let mut given = signing.iter().chain(&token).chain(&password);
+        let is_empty = |secret: &SecretString| secret.expose_secret().is_empty();
+        if given.any(is_empty) || username.as_ref().is_some_and(String::is_empty) {
             return Err(unusable());
         }
         match (signing.is_empty(), token, username, password) {
-            (false, None, None, None) => Ok(Self::Signing(
-                signing.into_iter().map(SecretString::from).collect(),
-            )),
-            (true, Some(token), None, None) => Ok(Self::Token(token.into())),
-            (true, None, Some(username), Some(password)) => Ok(Self::Basic {
-                username,
-                password: password.into(),
-            }),
+            (false, None, None, None) => Ok(Self::Signing(signing)),
+            (true, Some(token), None, None) => Ok(Self::Token(token)),
+            (true, None, Some(username), Some(password)) => Ok(Self::Basic { username, password }),
             _ => Err(unusable()),
         }
     }

@@ -2,7 +2,10 @@
 //!
 //! All problems are collected, each with the path of its key, so that one look mends the file.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
 
 use toml::{Table, Value};
 
@@ -205,6 +208,22 @@ impl Sources {
         } else {
             Err(problems)
         }
+    }
+
+    /// Sources that have the secret of one before them, with that one. A proof says of no source which one it is for, so what is
+    /// captured of one can be sent in the name of the other.
+    pub fn sharing_a_secret(&self) -> Vec<(&SourceName, &SourceName)> {
+        let mut owners: BTreeMap<&str, &SourceName> = BTreeMap::new();
+        let mut sharing = Vec::new();
+        for (name, source) in &self.by_name {
+            match owners.entry(&source.secret_id) {
+                Entry::Vacant(none) => {
+                    none.insert(name);
+                }
+                Entry::Occupied(owner) => sharing.push((name, *owner.get())),
+            }
+        }
+        sharing
     }
 }
 
@@ -510,7 +529,7 @@ mod tests {
     #[test]
     fn what_a_re_read_lacks_is_known() {
         let sources = Sources::parse(
-            "sources.a = { preset = \"gusto\", secret_id = \"x\" }\nsources.b = { preset = \"okta\", secret_id = \"x\" }",
+            "sources.a = { preset = \"gusto\", secret_id = \"x\" }\nsources.b = { preset = \"okta\", secret_id = \"y\" }",
         )
         .unwrap();
         let rereading = |name: &str| &sources.by_name.get(name).unwrap().rereading;

@@ -11,7 +11,7 @@ mod explain;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -21,7 +21,10 @@ use super::{
     reader::Reader,
     scheme::{BASE64, Scheme, SignatureFault, given, header_name},
 };
-use crate::{secrets::SourceSecret, timestamp::Timestamp};
+use crate::{
+    secrets::{SourceSecret, composed::joined},
+    timestamp::Timestamp,
+};
 
 const AUTHORIZATION: &str = "authorization";
 
@@ -214,7 +217,7 @@ impl Proof {
                 let fault = ProofFault::Malformed("a name and password by HTTP Basic");
                 let given = credentials(headers, "basic")
                     .map_err(|missing| missing.unwrap_or_else(|| fault.clone()))?;
-                let given = BASE64.decode(given).map_err(|_| fault)?;
+                let given = Zeroizing::new(BASE64.decode(given).map_err(|_| fault)?);
                 any_fits(secrets, no_match(AUTHORIZATION), |secret| {
                     Ok(same(
                         &given,
@@ -364,7 +367,7 @@ fn token(secret: &SourceSecret) -> Result<&str, ProofFault> {
 fn user_and_password(secret: &SourceSecret) -> Result<SecretString, ProofFault> {
     match secret {
         SourceSecret::Basic { username, password } => {
-            Ok(format!("{username}:{}", password.expose_secret()).into())
+            Ok(joined(&[username, ":", password.expose_secret()]))
         }
         SourceSecret::Signing(_) | SourceSecret::Token(_) => Err(ProofFault::WrongSecret(
             "this source sends a name and password, so it must have username and password",

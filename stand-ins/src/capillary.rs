@@ -22,6 +22,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    canaries,
     fault::{Fault, Faults, Struck},
     server::{Connection, Server, locked},
     traffic::Traffic,
@@ -337,6 +338,7 @@ fn issue(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Response {
     }
     held.tokens_made += 1;
     let token = format!("capillary-token-{}", held.tokens_made);
+    canaries::note(canaries::Kind::Secret, &token);
     let lifetime = held.token_lifetime_seconds;
     held.tokens
         .insert(token.clone(), (shared.now)().saturating_add(lifetime));

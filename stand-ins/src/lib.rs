@@ -10,6 +10,7 @@
 )]
 
 pub mod calven;
+pub mod canaries;
 pub mod capillary;
 pub mod fault;
 pub mod hris;

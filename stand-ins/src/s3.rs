@@ -22,6 +22,7 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 use crate::{
+    canaries,
     fault::{self, Faults, Struck},
     server::{Connection, Server},
     signature::Signed,
@@ -282,6 +283,7 @@ fn answer(
             (_, Some(_)) => return refuse(StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
         }
         let tag = etag(&body);
+        canaries::keep("states", &String::from_utf8_lossy(&body));
         let object = Object {
             bytes: body,
             tag: tag.clone(),

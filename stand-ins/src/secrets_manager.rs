@@ -22,6 +22,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::{
+    canaries,
     fault::{self, Faults, Struck},
     server::{Connection, Server},
     traffic::Traffic,
@@ -201,6 +202,10 @@ impl SecretsManager {
     }
 
     fn stage(&self, id: &str, content: Content) {
+        match &content {
+            Content::Text(text) => canaries::note_secret(text),
+            Content::Binary(bytes) => canaries::note_secret(&String::from_utf8_lossy(bytes)),
+        }
         let mut inner = self.lock();
         inner.versions += 1;
         let version = format!("00000000-0000-4000-8000-{:012}", inner.versions);

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    canaries,
     fault::{Fault, Faults, Struck},
     server::{Connection, Server, locked},
     signature::Signed,
@@ -333,6 +334,7 @@ fn answer(held: &mut Held, headers: &HeaderMap, body: &[u8]) -> Response {
     if !body.chars().all(is_taken) {
         return refuse(400, "com.amazonaws.sqs#InvalidMessageContents");
     }
+    canaries::keep("messages", &body);
     let id = held.take(&body);
     let answer = json!({"MD5OfMessageBody": md5_of(&body), "MessageId": id});
     json_1_0(200, answer.to_string())

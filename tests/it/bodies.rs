@@ -33,7 +33,7 @@ const OWN: &str = r#"
 
     [sources.numbers]
     proof = "bearer"
-    secret_id = "own/token"
+    secret_id = "own/numbers"
     [sources.numbers.groups.number]
     at = "$"
     name = "$"
@@ -41,17 +41,23 @@ const OWN: &str = r#"
 
     [sources.enveloped]
     proof = "bearer"
-    secret_id = "own/token"
+    secret_id = "own/enveloped"
     envelope = "$.payload"
     [sources.enveloped.groups.team]
     name = "$.name"
     type = { value = "Team" }
 "#;
 
+/// With the secrets of these sources.
+fn with(sources: &str) -> Setup {
+    let ids = ["own/token", "own/numbers", "own/enveloped"];
+    let setup = Setup::default().sources(sources);
+    ids.into_iter()
+        .fold(setup, |setup, id| setup.secret(id, json!({"token": "t"})))
+}
+
 async fn own() -> World {
-    let setup = Setup::default().sources(OWN);
-    let setup = setup.secret("own/token", json!({"token": "t"}));
-    setup.start().await.seed(&["Top [Division]"]).await
+    with(OWN).start().await.seed(&["Top [Division]"]).await
 }
 
 fn from(source: &str, body: impl AsRef<[u8]>) -> Request {
@@ -200,9 +206,8 @@ async fn a_presets_webhook_is_looked_at_in_one_order_and_nothing_is_parsed_befor
 #[tokio::test]
 async fn who_hangs_up_early_is_answered_in_time_though_calven_never_does() {
     let patient = OWN.replacen("secret_id", "patience_seconds = 1\nsecret_id", 1);
-    let setup = Setup::default().sources(&patient);
-    let setup = setup.secret("own/token", json!({"token": "t"}));
-    let world = setup.start().await.seed(&["Top [Division]"]).await;
+    let world = with(&patient).start().await;
+    let world = world.seed(&["Top [Division]"]).await;
     world.calven.fail_next(Endpoint::Put, Fault::Hang);
     let began = Instant::now();
     let answer = world

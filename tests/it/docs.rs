@@ -648,6 +648,7 @@ fn the_runbook_has_every_status_and_every_reason() {
         "StateUnavailable",
         "StateUnreadable",
         "TimeIsUp",
+        "Panicked",
         "Refused",
         "BadAction",
         "UnknownEvent",

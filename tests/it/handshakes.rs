@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stand_ins::secrets_manager::{Fault, SecretsManager};
+use stand_ins::{
+    canaries,
+    secrets_manager::{Fault, SecretsManager},
+};
 
 use crate::{
     harness::{Answer, Request, Setup, World, read},
@@ -38,6 +41,7 @@ async fn gusto(secret: Option<Value>) -> World {
 
 /// What Gusto posts to a new subscription.
 fn hands_over(token: &str) -> Request {
+    canaries::note(canaries::Kind::Handshake, token);
     Request::post("gusto", json!({"verification_token": token}).to_string())
 }
 

@@ -29,9 +29,12 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use stand_ins::{
     calven::{self, CalvenStandIn},
+    canaries,
     capillary::{self, CapillaryStandIn},
     secrets_manager::{self, SecretsManager},
 };
+
+use crate::kept::Kept;
 
 /// When the tests play, unless they say otherwise: after all that the events say.
 pub(crate) const NOW: &str = "2026-01-10T12:00:00Z";
@@ -164,6 +167,7 @@ impl Request {
     /// With this header in place of one of its name.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self = self.without(name);
+        canaries::note_header(name, value);
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -200,6 +204,7 @@ impl Request {
     }
 
     fn body(&self) -> (Value, bool) {
+        canaries::note_body(&self.body);
         match std::str::from_utf8(&self.body) {
             Ok("") => (Value::Null, false),
             Ok(text) => (json!(text), false),
@@ -479,6 +484,7 @@ impl Setup {
             calven,
             capillary,
             micros,
+            kept: Arc::new(Kept::of(Arc::clone(&store))),
             store,
             variables,
             secrets_file,
@@ -504,6 +510,8 @@ pub(crate) struct World {
     capillary: Option<CapillaryStandIn>,
     micros: Arc<AtomicI64>,
     pub(crate) store: Arc<dyn StateStore>,
+    /// The same, as the functions have it: what they write is kept to be searched.
+    kept: Arc<dyn StateStore>,
     variables: BTreeMap<String, String>,
     secrets_file: PathBuf,
     time_left: Duration,
@@ -562,11 +570,12 @@ impl World {
                 Some(client) => SecretsHome::SecretsManager(client.clone()),
                 None => SecretsHome::File(self.secrets_file.clone()),
             },
-            store: Arc::clone(&self.store),
+            store: Arc::clone(&self.kept),
             queue,
             clock,
             retry: self.retry,
             metrics: Some(Metrics::new(FUNCTION_NAME.to_owned(), move |line| {
+                canaries::keep("metrics", &String::from_utf8_lossy(line));
                 metrics.lock().unwrap().extend_from_slice(line);
             })),
             salt: Salt::new([7; 32]),
@@ -582,7 +591,10 @@ impl World {
 
     fn write_secrets(&self) {
         let path = self.folder.path().join("secrets.json");
-        let text = json!(*self.secrets.lock().unwrap()).to_string();
+        let all = self.secrets.lock().unwrap();
+        let secrets = all.values().map(Value::to_string);
+        secrets.for_each(|secret| canaries::note_secret(&secret));
+        let text = json!(*all).to_string();
         std::fs::write(path, text).unwrap();
     }
 
@@ -646,7 +658,12 @@ impl World {
     /// Invokes the function.
     pub(crate) async fn invoke(&self, event: Value) -> Result<Value, Failure> {
         let function = self.function.as_ref().unwrap();
-        function.handle(event, self.context()).await
+        let answered = function.handle(event, self.context()).await;
+        match &answered {
+            Ok(answer) => canaries::keep("answers", &answer.to_string()),
+            Err(failure) => canaries::keep("answers", &format!("{failure} {failure:?}")),
+        }
+        answered
     }
 
     /// Sends an HTTP request, by an HTTP API.

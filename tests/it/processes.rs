@@ -1,9 +1,16 @@
 //! The built function, as processes of their own.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use serde_json::Value;
-use stand_ins::lambda_runtime::{Invoked, LambdaRuntime};
+use stand_ins::{
+    canaries,
+    lambda_runtime::{Invoked, LambdaRuntime},
+};
 use tokio::{
     io::AsyncReadExt as _,
     process::{Child, Command},
@@ -20,6 +27,7 @@ pub(crate) struct Process {
     pub(crate) runtime: LambdaRuntime,
     child: Child,
     log: JoinHandle<String>,
+    folder: PathBuf,
 }
 
 impl Process {
@@ -64,6 +72,7 @@ impl Process {
             runtime,
             child,
             log,
+            folder: folder.to_owned(),
         }
     }
 
@@ -75,20 +84,23 @@ impl Process {
     pub(crate) async fn end(mut self) -> String {
         self.child.start_kill().unwrap();
         self.child.wait().await.unwrap();
-        shown(self.log.await.unwrap())
+        shown(self.log.await.unwrap(), &self.folder)
     }
 
     /// Waits until it has ended by itself: whether it failed, and what it logged.
     pub(crate) async fn ended(mut self) -> (bool, String) {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         let failed = !status.unwrap().unwrap().success();
-        (failed, shown(self.log.await.unwrap()))
+        (failed, shown(self.log.await.unwrap(), &self.folder))
     }
 }
 
-/// Printed too, for whoever searches the output of all tests.
+/// Printed too, for whoever searches the output of all tests; and the state that it left, where that is a file.
 #[expect(clippy::print_stdout, reason = "the log is meant to be searched")]
-fn shown(log: String) -> String {
+fn shown(log: String, folder: &Path) -> String {
     println!("{log}");
+    if let Ok(state) = std::fs::read_to_string(folder.join("state.json")) {
+        canaries::keep("states", &state);
+    }
     log
 }

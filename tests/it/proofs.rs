@@ -215,7 +215,7 @@ const SENT_ALONG: &str = r#"
     [sources.header]
     proof = "header"
     proof_header = "X-Api-Key"
-    secret_id = "own/token"
+    secret_id = "own/header"
 "#;
 
 #[tokio::test]
@@ -223,6 +223,7 @@ async fn a_secret_that_is_sent_along_must_be_the_one() {
     let world = Setup::default()
         .sources(SENT_ALONG)
         .secret("own/token", json!({"token": "t0ken"}))
+        .secret("own/header", json!({"token": "t0ken"}))
         .secret(
             "own/basic",
             json!({"username": "anna", "password": "p:w d"}),

@@ -119,7 +119,7 @@ async fn a_source_that_has_no_snapshot_at_all_says_so_and_nothing_is_kept() {
         secret_id = "own/token"
         [sources.own]
         proof = "bearer"
-        secret_id = "own/token"
+        secret_id = "own/other"
         [sources.own.events]
         type = "$.type"
         [sources.own.events.meaning]
@@ -127,6 +127,7 @@ async fn a_source_that_has_no_snapshot_at_all_says_so_and_nothing_is_kept() {
     "#;
     let setup = Setup::default().sources(text);
     let setup = setup.secret("own/token", json!({"token": "t"}));
+    let setup = setup.secret("own/other", json!({"token": "t"}));
     let world = setup.start().await.seed(&["Top [Division]"]).await;
     let before = world.everything().await;
     for (source, body) in [

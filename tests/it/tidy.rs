@@ -125,6 +125,50 @@ fn the_architecture_names_no_module_and_no_test_that_is_not_there() {
     }
 }
 
+/// Every function in the code of the workspace, by its name.
+fn functions() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let crates = [
+        "src",
+        "tests",
+        "bridge",
+        "measure",
+        "simulation",
+        "stand-ins",
+    ];
+    let mut folders: Vec<PathBuf> = crates.iter().map(|name| root().join(name)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension() == Some("rs".as_ref()) {
+                let text = std::fs::read_to_string(path).unwrap();
+                let rest = text.split("fn ").skip(1);
+                found.extend(rest.filter_map(|rest| Some(rest.split_once('(')?.0.to_owned())));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_test_that_is_named_as_a_guard_is_there() {
+    let known = functions();
+    for (page, at_least) in [("docs/security.md", 30), ("ARCHITECTURE.md", 20)] {
+        let text = read(page);
+        let names = text.split('`').skip(1).step_by(2).filter(|name| {
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            name.matches('_').count() > 2 && name.chars().all(fits)
+        });
+        let names: BTreeSet<&str> = names.collect();
+        assert!(names.len() >= at_least, "{page}: {names:?}");
+        for name in names {
+            assert!(known.contains(name), "{page}: there is no {name}");
+        }
+    }
+}
+
 #[test]
 fn the_docs_walk_through_the_events_as_they_are() {
     let docs = read("docs/local.md");

@@ -21,6 +21,7 @@ use lambda_runtime::{Context, Diagnostic};
 use serde_json::{Value, json};
 use stand_ins::{
     calven::{self, CalvenStandIn},
+    canaries,
     capillary::{self, CapillaryStandIn},
     hris::HrisStandIn,
     lambda_api::{self, LambdaApi},
@@ -304,6 +305,9 @@ pub(crate) async fn run(arguments: &[&str], variables: &[(&str, &str)], input: &
         stdout,
         stderr,
     } = child.wait_with_output().await.unwrap();
+    for printed in [&stdout, &stderr] {
+        canaries::keep("commands", &String::from_utf8_lossy(printed));
+    }
     Ran {
         code: status.code().unwrap(),
         out: String::from_utf8(stdout).unwrap(),

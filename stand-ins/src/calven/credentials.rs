@@ -15,7 +15,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::{Held, PUT_BASIC, Received, Shared, TOKEN_HMAC, fault, is_json};
-use crate::server::locked;
+use crate::{canaries, server::locked};
 
 /// How far a signed token request's time may lie from ours; Calven documents no number.
 const TIMESTAMP_TOLERANCE_SECONDS: i64 = 300;
@@ -132,6 +132,7 @@ pub(super) fn issue(shared: &Shared, request: &Received) -> Response {
     }
     held.tokens_made += 1;
     let token = format!("token-{}", held.tokens_made);
+    canaries::note(canaries::Kind::Secret, &token);
     let lifetime = held.token_lifetime_seconds;
     held.tokens
         .insert(token.clone(), now.saturating_add(lifetime));
