@@ -80,6 +80,12 @@ pub(super) fn json_path(text: &str, key: &KeyPath, sink: &mut Reader<'_>) -> Opt
         sink.problem_at(key.clone(), reason);
         return None;
     }
+    if asks_for_a_pattern(text) {
+        let reason =
+            "must have the pattern itself in match() and search(): one from a body could be any";
+        sink.problem_at(key.clone(), reason);
+        return None;
+    }
     match JsonPath::parse(text) {
         Ok(path) => Some(path),
         Err(error) => {
@@ -92,6 +98,38 @@ pub(super) fn json_path(text: &str, key: &KeyPath, sink: &mut Reader<'_>) -> Opt
             None
         }
     }
+}
+
+/// Whether `match()` or `search()` is to take its pattern from what is searched.
+fn asks_for_a_pattern(path: &str) -> bool {
+    let (mut quote, mut is_escaped) = (None, false);
+    // Of every bracket that is open, whether it is that of a function that takes a pattern; and where its pattern is to begin.
+    let mut open_brackets = Vec::new();
+    let (mut word, mut is_pattern_next) = (String::new(), false);
+    for c in path.chars() {
+        match (quote, c) {
+            (Some(_), _) if is_escaped => is_escaped = false,
+            (Some(_), '\\') => is_escaped = true,
+            (Some(open), c) if open == c => quote = None,
+            (Some(_), _) => {}
+            (None, c) if c.is_whitespace() => {}
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                is_pattern_next = false;
+            }
+            (None, _) if is_pattern_next => return true,
+            (None, '(') => open_brackets.push(matches!(word.as_str(), "match" | "search")),
+            (None, '[') => open_brackets.push(false),
+            (None, ')' | ']') => drop(open_brackets.pop()),
+            (None, ',') => is_pattern_next = open_brackets.last() == Some(&true),
+            (None, _) => {}
+        }
+        match quote.is_none() && (c.is_alphanumeric() || c == '_') {
+            true => word.push(c),
+            false => word.clear(),
+        }
+    }
+    false
 }
 
 /// What a JSONPath selects in a record, with paths from the body's root.
@@ -439,6 +477,26 @@ pub(super) mod tests {
             "$.a[?nope(@)]",
             "at is no JSONPath: at column 6, in long-hand segment, function name 'nope' is not defined",
         );
+    }
+
+    #[test]
+    fn a_pattern_stands_in_the_path_itself() {
+        for path in [
+            "$.a[?match(@.b, @.c)]",
+            "$.a[?search( @['b'] ,value(@.c))]",
+            "$.a[?match('x', @)]",
+        ] {
+            let reason = "at must have the pattern itself in match() and search(): one from a body could be any";
+            check_problem(path, reason);
+        }
+        for path in [
+            "$.a[?match(@.b, 'c')]",
+            "$.a[?search(@[\"b,\"] ,\"c\") && length(@.b) > 1]",
+            "$.a[?@.match == 'match(a,@.b)']",
+            "$['b','c']",
+        ] {
+            assert!(matches!(place(path), Place::Record(_)), "{path}");
+        }
     }
 
     #[test]

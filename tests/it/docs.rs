@@ -200,6 +200,7 @@ const RUN: &[(&str, Ran)] = &[
             "/2015-03-31/functions/{FUNCTION}/invocations",
         ),
     ),
+    ("ci/fuzz.sh", Ran::By(".ci/run", "ci/fuzz.sh")),
     (
         "cargo run --package bridge -- try",
         Ran::By("bridge/tests/cli.rs", "\"try\""),

@@ -1,0 +1,4 @@
+//! The target `invocation`, for libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::measure::timed(fuzz::invocation::check, data));

@@ -1,0 +1,4 @@
+//! The target `ledger`, for libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::measure::timed(fuzz::ledger::check, data));
