@@ -6,7 +6,10 @@
 //! again, where that is earlier: nobody saves for its sake), and it is never copied. Whoever else is at work meanwhile finds
 //! nothing kept, and reads all of it.
 
-use std::{fmt, mem};
+use std::{
+    fmt, mem,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use tokio::{
     sync::Mutex,
@@ -22,9 +25,15 @@ use crate::{
 /// A state, and what a swap must expect that replaces it.
 pub(super) type Current = (State, Option<Tag>);
 
-/// What this process has of the state between two invocations. The lock is held for longer only by who loads ahead.
+/// What this process knows of the state between two invocations.
 #[derive(Default)]
-pub(super) struct Known(Mutex<Kept>);
+pub(super) struct Known {
+    /// What it has of it. The lock is held for longer only by who loads ahead.
+    kept: Mutex<Kept>,
+    /// The newest version that was loaded or saved, since an older one was told if one was. It outlives what is kept, which is
+    /// gone while somebody works on it, and after a round that failed.
+    version: AtomicU64,
+}
 
 /// What a round begins with.
 pub(super) enum Start {
@@ -51,13 +60,13 @@ impl Bridge {
             Kept::Ahead(loaded) => loaded,
             Kept::Nothing => self.load_all(deadlines).await,
             Kept::Stored(state, tag) => {
+                let known = self.known.version();
                 match self.since(&tag, deadlines).await {
                     Ok(Since::Unchanged) => Ok((state, Some(tag))),
                     Ok(Since::Changed(loaded)) => {
-                        let known = state.version;
                         // There may be no room for two of them.
                         drop(state);
-                        self.decoded_after(known, loaded)
+                        self.decoded(known, loaded)
                     }
                     Err(error) => {
                         self.known.keep(state, Some(tag));
@@ -89,7 +98,7 @@ impl Bridge {
 
     /// Loads the state before it is known whether it is needed; whoever needs it waits for that, and takes what came of it.
     pub(super) async fn load_ahead(&self, deadlines: Deadlines) {
-        let mut kept = self.known.0.lock().await;
+        let mut kept = self.known.kept.lock().await;
         if let Kept::Nothing = *kept {
             *kept = Kept::Ahead(self.load_all(deadlines).await);
         }
@@ -97,7 +106,7 @@ impl Bridge {
 
     /// What nobody has taken of what was loaded ahead may not be the newest to the next one; an error is none of its business.
     pub(super) fn end_loading_ahead(&self) {
-        if let Ok(mut kept) = self.known.0.try_lock() {
+        if let Ok(mut kept) = self.known.kept.try_lock() {
             *kept = match mem::take(&mut *kept) {
                 Kept::Ahead(Ok((state, Some(tag)))) => Kept::Stored(state, tag),
                 Kept::Ahead(Ok((_, None)) | Err(_)) => Kept::Nothing,
@@ -112,18 +121,22 @@ impl Bridge {
     }
 
     async fn load_all(&self, deadlines: Deadlines) -> Result<Current, BridgeError> {
+        let known = self.known.version();
         let loaded = timeout_at(deadlines.end, self.store.load()).await;
-        self.decoded(loaded.map_err(|_| BridgeError::TimeIsUp)??)
+        self.decoded(known, loaded.map_err(|_| BridgeError::TimeIsUp)??)
     }
 
-    /// What replaced a state of this version. Versions only rise, so where it is an older one somebody has put it there: an operator
-    /// who goes back, or somebody who may write to the store and should not.
-    pub(super) fn decoded_after(
+    /// What was loaded, and the version that was known before the store was asked for it. Versions only rise, so where it is an
+    /// older one somebody has put it there: an operator who goes back, or somebody who may write to the store and should not.
+    pub(super) fn decoded(
         &self,
         known: u64,
         loaded: Option<Loaded>,
     ) -> Result<Current, BridgeError> {
-        let current = self.decoded(loaded)?;
+        let current = match loaded {
+            Some(Loaded { bytes, tag }) => (State::decode(&bytes)?, Some(tag)),
+            None => (State::new(self.salt.clone()), None),
+        };
         let (State { version, .. }, _) = &current;
         if *version < known {
             tracing::error!(
@@ -131,15 +144,11 @@ impl Bridge {
                 newer_version = known,
                 "the state is older than the one before it"
             );
+            self.known.go_back(known, *version);
+        } else {
+            self.known.note(*version);
         }
         Ok(current)
-    }
-
-    fn decoded(&self, loaded: Option<Loaded>) -> Result<Current, BridgeError> {
-        Ok(match loaded {
-            Some(Loaded { bytes, tag }) => (State::decode(&bytes)?, Some(tag)),
-            None => (State::new(self.salt.clone()), None),
-        })
     }
 }
 
@@ -152,16 +161,33 @@ pub(super) async fn let_go_out() {
 }
 
 impl Known {
+    /// The newest version that is known to have been stored; 0 where none is. Who is going to compare what it loads takes it
+    /// before it asks the store: others in this process may save while it waits.
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    /// Notes the version of a state that was loaded or saved.
+    pub(super) fn note(&self, version: u64) {
+        self.version.fetch_max(version, Ordering::Relaxed);
+    }
+
+    /// Goes on from an older version, so that it is told once; unless others in this process have seen another one meanwhile.
+    fn go_back(&self, from: u64, to: u64) {
+        let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
+        let _seen_another = self.version.compare_exchange(from, to, success, failure);
+    }
+
     /// Keeps what is stored under this tag; where nothing is stored there is nothing to keep.
     pub(super) fn keep(&self, state: State, tag: Option<Tag>) {
         // Where somebody else is at it, it need not be kept.
-        if let (Some(tag), Ok(mut kept)) = (tag, self.0.try_lock()) {
+        if let (Some(tag), Ok(mut kept)) = (tag, self.kept.try_lock()) {
             *kept = Kept::Stored(state, tag);
         }
     }
 
     async fn take(&self, until: Instant) -> Result<Kept, BridgeError> {
-        let kept = timeout_at(until, self.0.lock()).await;
+        let kept = timeout_at(until, self.kept.lock()).await;
         let mut kept = kept.map_err(|_| BridgeError::TimeIsUp)?;
         Ok(mem::take(&mut *kept))
     }

@@ -63,7 +63,7 @@ impl Bridge {
             }
             Start::Kept(state, tag) => (state, tag),
         };
-        let known = state.version;
+        let known = self.known.version();
         let mut asking = Duration::ZERO;
         let asked = async {
             let _lap = Lap::of(&mut asking);
@@ -86,7 +86,7 @@ impl Bridge {
                 read.take_if(|(organizations, rereads)| {
                     matches!(organizations, Ok(None)) && rereads.asked_nobody()
                 });
-                let current = self.decoded_after(known, loaded)?;
+                let current = self.decoded(known, loaded)?;
                 let round = self.round_of(current, change, read, progress, deadlines, tally);
                 Box::pin(round).await
             }

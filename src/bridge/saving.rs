@@ -59,6 +59,7 @@ impl Bridge {
         }
         let saved = saved?;
         if let Saved::Won(tag) = &saved {
+            self.known.note(round.state.version);
             round.tag = Some(tag.clone());
         }
         Ok(saved)

@@ -1,10 +1,13 @@
 //! What was captured and is sent again changes nothing, no source speaks for another, and nothing is decided twice.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use calven_bridge::{
     sources::{config::Sources, presets},
-    store::Swap,
+    store::{BoxFuture, Loaded, MemoryStore, StateStore, StoreError, Swap, Tag},
 };
 use serde_json::{Value, json};
 
@@ -401,6 +404,16 @@ async fn while_a_rollback_waits_for_approval_nothing_that_is_sent_again_is_publi
     world.assert_holds(&["A [T]"]);
 }
 
+/// Every version that was told as older, and what it was older than.
+fn told_as_older(lines: &[Value]) -> Vec<(u64, u64)> {
+    let fields = lines.iter().map(|line| &line["fields"]);
+    let told =
+        fields.filter(|fields| fields["message"] == "the state is older than the one before it");
+    let version = |fields: &Value, name| fields[name].as_u64().unwrap();
+    told.map(|fields| (version(fields, "version"), version(fields, "newer_version")))
+        .collect()
+}
+
 #[tokio::test]
 async fn an_older_state_that_somebody_puts_back_is_told_by_who_has_seen_the_newer() {
     let world = Arc::new(World::seeded(&["A [T]"]).await);
@@ -414,20 +427,127 @@ async fn an_older_state_that_somebody_puts_back_is_told_by_who_has_seen_the_newe
     let put_back = world.store.swap(older, Some(newer.tag)).await;
     assert!(matches!(put_back, Ok(Swap::Won(_))));
     let (plan, lines) = logs::of(world.action(json!({"action": "plan"}))).await;
-    let told = lines
-        .iter()
-        .find(|line| line["fields"]["message"] == "the state is older than the one before it");
-    let told = &told.unwrap()["fields"];
-    assert_eq!(
-        (&told["version"], &told["newer_version"]),
-        (&json!(1), &json!(2))
-    );
+    assert_eq!(told_as_older(&lines), [(1, 2)]);
     // It bears its own number, and not that of what it replaced.
     assert_eq!(plan["hierarchy"]["version"], 1);
     assert_eq!(world.state().await.unwrap()["version"], 1);
     // What was said since then is known again once it is said again: a sender that was told to, or the source that is read.
     assert_eq!(world.send(&captured).await.word(), (200, "published"));
     world.assert_holds(&["A [T]", "B [T]"]);
+}
+
+/// What happens at the next swap, just before it.
+#[derive(Debug)]
+enum Meddling {
+    /// Somebody puts this in place of what is there.
+    Puts(Vec<u8>),
+    /// The store fails, for good.
+    Fails,
+}
+
+/// A home whose next swap is meddled with.
+#[derive(Debug, Default)]
+struct Meddled {
+    inner: MemoryStore,
+    next: Mutex<Option<Meddling>>,
+}
+
+impl Meddled {
+    fn at_the_next_swap(&self, meddling: Meddling) {
+        *self.next.lock().unwrap() = Some(meddling);
+    }
+}
+
+impl StateStore for Meddled {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Loaded>, StoreError>> {
+        self.inner.load()
+    }
+
+    fn swap(
+        &self,
+        bytes: Vec<u8>,
+        expected: Option<Tag>,
+    ) -> BoxFuture<'_, Result<Swap, StoreError>> {
+        let meddling = self.next.lock().unwrap().take();
+        Box::pin(async move {
+            match meddling {
+                None => {}
+                Some(Meddling::Puts(other)) => put(&self.inner, other).await,
+                Some(Meddling::Fails) => {
+                    return Err(StoreError::Unusable {
+                        home: "test".to_owned(),
+                        reason: "as told".to_owned(),
+                    });
+                }
+            }
+            self.inner.swap(bytes, expected).await
+        })
+    }
+}
+
+/// Puts a document in place of what is stored, as who may write to the bucket can.
+async fn put(store: &dyn StateStore, bytes: Vec<u8>) {
+    let there = store.load().await.unwrap().unwrap();
+    let swap = store.swap(bytes, Some(there.tag)).await;
+    assert!(matches!(swap, Ok(Swap::Won(_))));
+}
+
+/// A world of two versions in such a home, and the document of the first.
+async fn meddled_with() -> (World, Arc<Meddled>, Vec<u8>) {
+    let home = Arc::new(Meddled::default());
+    let setup = Setup::default().store(Arc::clone(&home) as _);
+    let world = setup.start().await.seed(&["A [T]"]).await;
+    let older = home.load().await.unwrap().unwrap().bytes;
+    let answer = world.says(1, upsert("B [T]")).await;
+    assert_eq!(answer.word(), (200, "published"));
+    (world, home, older)
+}
+
+#[tokio::test]
+async fn an_older_state_that_is_put_back_while_a_newer_is_published_is_told() {
+    let (world, home, older) = meddled_with().await;
+    home.at_the_next_swap(Meddling::Puts(older));
+    let (answer, lines) = logs::of(world.says(2, upsert("C [T]"))).await;
+    assert_eq!(answer.word(), (200, "published"));
+    // What was never saved is no version that was known.
+    assert_eq!(told_as_older(&lines), [(1, 2)]);
+    world.assert_holds(&["A [T]", "C [T]"]);
+    // It is told once: from then on it is what everybody goes on from.
+    let (answer, lines) = logs::of(world.says(3, upsert("D [T]"))).await;
+    assert_eq!(answer.word(), (200, "published"));
+    assert_eq!(told_as_older(&lines), []);
+
+    // What another instance has saved meanwhile is newer, and nothing to tell.
+    let before = home.load().await.unwrap().unwrap().bytes;
+    world.says(4, upsert("E [T]")).await;
+    let newer = home.load().await.unwrap().unwrap().bytes;
+    put(&*home, before).await;
+    let (_, lines) = logs::of(world.says(5, upsert("F [T]"))).await;
+    assert_eq!(told_as_older(&lines), [(3, 4)]);
+    home.at_the_next_swap(Meddling::Puts(newer));
+    let (answer, lines) = logs::of(world.says(6, upsert("G [T]"))).await;
+    assert_eq!(answer.word(), (200, "published"));
+    assert_eq!(told_as_older(&lines), []);
+}
+
+#[tokio::test]
+async fn an_older_state_that_is_put_back_after_a_failure_is_told() {
+    for is_damaged in [false, true] {
+        let (world, home, older) = meddled_with().await;
+        if is_damaged {
+            put(&*home, older[..older.len() / 2].to_vec()).await;
+        } else {
+            home.at_the_next_swap(Meddling::Fails);
+        }
+        let (answer, lines) = logs::of(world.says(2, upsert("C [T]"))).await;
+        assert_eq!(answer.status / 100, 5, "{}", answer.body);
+        assert_eq!(told_as_older(&lines), []);
+        put(&*home, older).await;
+        let (answer, lines) = logs::of(world.says(3, upsert("D [T]"))).await;
+        assert_eq!(answer.word(), (200, "published"));
+        assert_eq!(told_as_older(&lines), [(1, 2)], "damaged: {is_damaged}");
+        world.assert_holds(&["A [T]", "D [T]"]);
+    }
 }
 
 #[tokio::test]

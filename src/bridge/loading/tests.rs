@@ -138,7 +138,7 @@ impl Warm {
 
 /// What a bridge has kept.
 fn kept(bridge: &Bridge) -> Option<Current> {
-    match &*bridge.known.0.try_lock().unwrap() {
+    match &*bridge.known.kept.try_lock().unwrap() {
         Kept::Stored(state, tag) => Some((state.clone(), Some(tag.clone()))),
         Kept::Nothing => None,
         Kept::Ahead(_) => panic!("what was loaded ahead outlives its invocation"),
@@ -274,7 +274,7 @@ async fn what_was_loaded_ahead_for_nothing_is_asked_for_again() {
     warm.home.asked();
     // Whoever it was proved nothing.
     let refused = async {
-        while bridge.known.0.try_lock().is_err() || warm.home.asked().is_empty() {
+        while bridge.known.kept.try_lock().is_err() || warm.home.asked().is_empty() {
             tokio::task::yield_now().await;
         }
     };
@@ -376,6 +376,9 @@ async fn what_is_kept_is_what_is_stored() {
                 .await;
             let stored = warm.home.stored().await;
             for bridge in &bridges {
+                // Else what is stored would be told as older.
+                let newest = stored.as_ref().map_or(0, |(state, _)| state.version);
+                assert!(bridge.known.version() <= newest, "seed {seed}");
                 if let (Some((kept, tag)), Some((state, newest))) = (kept(bridge), &stored)
                     && tag == *newest
                 {
