@@ -160,6 +160,8 @@ class Rules:
             actions, senders = self.denies("AWS::SQS::QueuePolicy", name, ("ArnNotEquals", "aws:PrincipalArn", None))
             if "sqs:SendMessage" not in actions or told(listed(senders)[0]) != "${FunctionRole.Arn}" or len(listed(senders)) > 2:
                 self.tell(name, "SENDERS", "others than the function may send, and would be believed")
+            if properties.get("RedriveAllowPolicy") != {"redrivePermission": "denyAll"}:
+                self.tell(name, "REDRIVE_IN", "another queue's dead letters may end in it, and would be believed")
         else:
             if properties.get("RedriveAllowPolicy", {}).get("redrivePermission") != "byQueue":
                 self.tell(name, "REDRIVE", "other queues may use it for their dead letters")
@@ -278,6 +280,8 @@ PLANTED = [
     ("              ArnNotEquals:\n", "              ArnEquals:\n", "SENDERS"),
     ("          - Sid: NobodySends\n            Effect: Deny\n", "          - Sid: NobodySends\n            Effect: Allow\n", "GIVES"),
     ("redrivePermission: byQueue", "redrivePermission: allowAll", "REDRIVE"),
+    ("      RedriveAllowPolicy: {redrivePermission: denyAll}\n", "", "REDRIVE_IN"),
+    ("redrivePermission: denyAll", "redrivePermission: allowAll", "REDRIVE_IN"),
     ("      SourceArn: !Sub arn:${AWS::Partition}:execute-api", "      Ignored: !Sub arn:${AWS::Partition}:execute-api", "CONFUSED_DEPUTY"),
     ("      RetentionInDays: !Ref LogRetentionDays\n", "", "LOG"),
     ("            comment: Everything that it calls", "            not_a_comment: Everything that it calls", "REASON"),
