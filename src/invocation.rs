@@ -140,8 +140,9 @@ impl Function {
     /// [`Failure`]: a failed invocation. HTTP requests are always answered.
     pub fn handle(&self, event: Value, context: Context) -> BoxFuture<'_, Result<Value, Failure>> {
         // Boxed, since the compiler gives up on the layout of futures that lie so deep; and each way in by itself, so that no
-        // frame has room for all of them.
-        Box::pin(async move {
+        // frame has room for all of them. What panics within one of them is told of like any other failure; beside them, in
+        // reading the event and in telling, it is caught too, or Lambda's runtime would answer with the panic's words.
+        Box::pin(caught(async move {
             let invoked = self.teller.begin(&context.request_id);
             let end = self.end(&context);
             let mut tally = Tally::default();
@@ -173,7 +174,7 @@ impl Function {
                 invoked.tell(&told, &tally);
             }
             answered
-        })
+        }))
     }
 
     /// When everything must be saved: Lambda's deadline less a margin to save and answer.

@@ -722,6 +722,16 @@ impl World {
         self.calven.puts().len()
     }
 
+    /// From now on who writes a metric panics.
+    pub(crate) fn break_metrics(&self) {
+        let metrics = Arc::clone(&self.metrics);
+        let broken = std::thread::spawn(move || {
+            let _held = metrics.lock().unwrap();
+            panic!("the metrics' lock is broken on purpose");
+        });
+        assert!(broken.join().is_err());
+    }
+
     /// What was measured since this was asked last: the metrics' lines.
     pub(crate) fn measured(&self) -> Vec<Value> {
         let bytes = std::mem::take(&mut *self.metrics.lock().unwrap());

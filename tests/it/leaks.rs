@@ -78,6 +78,19 @@ async fn a_panic_fails_its_invocation_alone_and_without_its_words() {
     world.assert_holds(&["A [T]"]);
 }
 
+#[tokio::test]
+async fn a_panic_in_telling_of_an_invocation_fails_it_without_its_words() {
+    let world = Setup::default().unseeded().start().await;
+    world.break_metrics();
+    // Of a first invocation there is always something to measure.
+    let (kind, message) = world.refused(json!({"of": "Xanthippe"})).await;
+    assert_eq!(kind, "Panicked");
+    assert_eq!(message, "the function panicked; the log says where");
+    let body = json!({"id": "evt_1", "changes": [upsert("A [T]")]});
+    let webhook = world.signed("acme", &body).v2("$default");
+    assert_eq!(world.refused(webhook).await.0, "Panicked");
+}
+
 #[test]
 #[ignore = "it panics on purpose, in a process of its own: the test below starts that"]
 fn what_panics_on_purpose() {
