@@ -15,11 +15,14 @@ Such a text is a canary. What is one:
 - body       a text in a body that a test sent: searched for in the function's log and metrics. States, answers and commands tell
              of groups, and a queue's message is the body; none of them is to tell of a person, but for that message.
 
-Each is searched for as it is, as JSON has it, in base64 (wherever in a longer text it begins, both alphabets, padded or not),
-in hexadecimal and percent-encoded (both cases, also every byte of it). One that is too short to be searched for must be listed.
+Each is searched for as it is, as JSON has it (also JSON in JSON), as Rust prints bytes (`b"\\xc3\\xa9"`, `[195, 169]`), in base64
+(wherever in a longer text it begins, both alphabets, padded or not), in hexadecimal and percent-encoded (both cases, also every
+byte of it). One that is too short to be searched for must be listed. Of the numbers in bodies those are canaries that are a
+person's, in tests/fixtures, and of eight digits or more.
 
 First the search itself is tried: every canary is planted in each of these ways, and every planted line must be found; and
 `planted/` in the logs folder, where a test has let the function's own log have one canary of each kind, must be found out.
+What is to be searched must be there: every output of `OUTPUTS`, lines of the function itself in `LOGS`, canaries of each kind.
 """
 
 import base64
@@ -66,8 +69,14 @@ LEFT_OUT = {
     "commands.txt": {"handshake", "body"},
     "messages.txt": {"person", "body"},
 }
-# A line that the function itself logs or measures; nothing else is searched for bodies.
-OF_THE_FUNCTION = re.compile(r'^[^{]*\{"(timestamp|_aws)"')
+# A line that the function itself logs or measures; nothing else is searched for bodies. Within Lambda its log leaves the time to Lambda.
+OF_THE_FUNCTION = re.compile(r'^[^{]*\{"(timestamp|level|_aws)"')
+# What stands in no log, and what the function itself has written to: the tests, under load, and in the story of the real parts.
+OUTPUTS = ["states.txt", "answers.txt", "metrics.txt", "messages.txt", "commands.txt"]
+LOGS = ["tests.txt", "soak-function.log", "soak-queue-function.log", "watch.log", "emulator.log", "kills-function.log"]
+# With fewer canaries of a kind, the planted ones not counted, they are not noted any more: there are many more of most. Persons are
+# found in the repository's files, all others are noted in a run.
+FEWEST = {"secret": 20, "handshake": 1, "proof": 50, "person": 10, "body": 50}
 # A log tells of an event by its id.
 EVENT_ID = re.compile(r'"event_id":"[^"]*"')
 
@@ -92,6 +101,8 @@ def personal(value, key=""):
             yield from personal(inner, key)
     elif isinstance(value, str) and (PERSONAL.fullmatch(key) or re.fullmatch(r"[^@\s]+@[^@\s]+", value)):
         yield value
+    elif isinstance(value, int) and PERSONAL.fullmatch(key):
+        yield str(value)
 
 
 def gather(logs):
@@ -162,7 +173,8 @@ def written(canary):
     data = text.encode()
     quoted = urllib.parse.quote(text, safe="")
     every = "".join(f"%{byte:02X}" for byte in data)
-    forms = {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    forms = in_json({text, debugged(data)}, 3)
+    forms |= {separator.join(map(str, data)) for separator in (", ", ",")}
     forms |= {quoted, lower(quoted), urllib.parse.quote_plus(text), every, every.lower()}
     forms |= {data.hex(), data.hex().upper()}
     for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
@@ -172,6 +184,19 @@ def written(canary):
         key = base64.b64decode(text + "=" * (-len(text) % 4))
         forms |= {key.hex(), key.hex().upper()}
     return {form for form in forms if len(form) >= SHORTEST and "\n" not in form and "\r" not in form}
+
+
+def in_json(texts, levels):
+    """These texts, and how they stand in JSON, in a text of JSON, and so on."""
+    for _ in range(levels):
+        texts = texts | {json.dumps(text, ensure_ascii=ascii)[1:-1] for text in texts for ascii in (True, False)}
+    return texts
+
+
+def debugged(data):
+    """How Rust prints bytes for who looks for a fault."""
+    known = {0: "\\0", 9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 92: "\\\\"}
+    return "".join(known.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in data)
 
 
 def lower(quoted):
@@ -196,6 +221,15 @@ def planted(canary):
     yield "".join(f"%{byte:02x}" for byte in text.encode())
     yield "".join(f"%{byte:02X}" for byte in text.encode())
     yield json.dumps({"message": f"sent {text}"})
+    body = json.dumps({"of": f"sent {text}"})
+    yield json.dumps({"message": f"not taken: {body}"})
+    yield json.dumps({"message": f"not taken: {json.dumps([body], ensure_ascii=False)}"}, ensure_ascii=False)
+    data = f'{{"{text}'.encode()
+    printed = "".join({34: '\\"', 92: "\\\\", 10: "\\n", 13: "\\r", 9: "\\t", 0: "\\0"}.get(byte) or (chr(byte) if 31 < byte < 127 else "\\x%02x" % byte) for byte in data)
+    yield f'b"{printed}"'
+    yield json.dumps({"message": f'Bytes(b"{printed}")'})
+    yield json.dumps({"message": f"sent {list(data)}"})
+    yield f"sent {json.dumps(list(data), separators=(',', ':'))}"
     if "\n" not in text and "\r" not in text:
         yield f"sent {text}!"
 
@@ -247,6 +281,23 @@ def findings(found, paths, folder):
     return result
 
 
+def require(found, logs, paths):
+    """Ends the run unless what is to be searched, and for what, is there."""
+    by_name = {path.name: path for path in paths}
+    missing = [name for name in OUTPUTS if name not in by_name or not by_name[name].stat().st_size]
+    for name in LOGS:
+        lines = by_name[name].read_text(encoding="utf-8", errors="replace").split("\n") if name in by_name else []
+        if not any(map(OF_THE_FUNCTION.match, lines)):
+            missing.append(f"{name} with a line of the function")
+    noted = logs / "canaries.jsonl"
+    canaries = [json.loads(line) for line in noted.read_text(encoding="utf-8").splitlines()] if noted.exists() else []
+    used = {(canary["kind"], canary["text"]) for canary in canaries} | {("person", text) for text, kinds in found.items() if "person" in kinds}
+    count = collections.Counter(kind for kind, text in used if "planted" not in text)
+    missing += [f"{fewest} canaries of the kind {kind}, of which there are {count[kind]}" for kind, fewest in FEWEST.items() if count[kind] < fewest]
+    if missing:
+        sys.exit("what is to be searched is missing: " + "; ".join(missing))
+
+
 def try_it(found, logs, folder):
     """Ends the run unless the search finds what is planted."""
     lines = [line for canary in found for line in planted(canary)]
@@ -270,8 +321,7 @@ def main():
     logs = pathlib.Path(sys.argv[1])
     found, short, short_ones = gather(logs)
     paths = outputs(logs)
-    if not paths:
-        sys.exit("there is nothing to search")
+    require(found, logs, paths)
     if short - short_ones:
         new = ", ".join(map(repr, sorted(short - short_ones)))
         sys.exit(f"too short to be searched for, and not listed as such in ci/secrets-used.txt: {new}")

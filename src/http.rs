@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The name that we go by in logs of others.
-const USER_AGENT: &str = concat!("calven-bridge/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("calven-bridge/", env!("CARGO_PKG_VERSION"));
 
 /// A host that does not pick up within this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -417,6 +417,22 @@ mod tests {
                 .await;
         let response = get(url, soon()).await.unwrap();
         assert_eq!(response.status(), 302);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_called_to_whom_a_redirect_points() {
+        let elsewhere = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let there = elsewhere.local_addr().unwrap();
+        for status in [301, 302, 303, 307, 308] {
+            let answer = format!("HTTP/1.1 {status} Moved\r\nlocation: http://{there}/\r\n\r\n");
+            let url = answer_once(Box::leak(answer.into_boxed_str()).as_bytes()).await;
+            let client = Client::from(client().unwrap());
+            let request = client.put(Url::parse(&url).unwrap()).bearer_auth("secret");
+            let response = client.send(request, soon()).await.unwrap();
+            assert_eq!(response.status(), status);
+        }
+        let called = tokio::time::timeout(Duration::from_millis(100), elsewhere.accept()).await;
+        assert!(called.is_err());
     }
 
     async fn body_of(answer: &'static [u8], limit_bytes: usize) -> Result<Vec<u8>, BodyFailure> {

@@ -12,6 +12,7 @@ use rustls::{
         CertificateDer,
         pem::{self, PemObject as _},
     },
+    version::{TLS12, TLS13},
 };
 use webpki_roots::TLS_SERVER_ROOTS;
 
@@ -78,7 +79,7 @@ pub fn of_file(path: &Path) -> Result<ClientConfig, TlsError> {
 fn trusting(roots: RootCertStore) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
     Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_root_certificates(roots)
         .with_no_client_auth())
 }
@@ -173,6 +174,29 @@ mod tests {
         // Of somebody else the same file says nothing.
         let other = Company::new().await;
         assert!(http.get(&other.url).send().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn who_speaks_no_tls_newer_than_1_1_is_not_talked_to() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await;
+            // A ServerHello of TLS 1.1 (RFC 4346, 7.4.1.3): the record's header, the message's, its version, 32 random bytes, no
+            // session, a cipher suite, no compression.
+            let mut hello = vec![22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+            hello.extend([7; 32]);
+            hello.extend([0, 0xc0, 0x14, 0]);
+            let _ = stream.write_all(&hello).await;
+            let _ = stream.read(&mut [0; 1024]).await;
+        });
+        let error = http::client().unwrap().get(&url).send().await.unwrap_err();
+        assert!(error.is_connect(), "{error}");
+        assert!(
+            format!("{error:?}").contains("PeerIncompatible"),
+            "{error:?}"
+        );
     }
 
     #[test]

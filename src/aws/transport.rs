@@ -23,7 +23,15 @@ use object_store::{
         HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
     },
 };
-use reqwest::{Body, Request};
+use reqwest::{
+    Body, Request,
+    header::{self, HeaderValue},
+};
+
+use crate::http::USER_AGENT;
+
+/// Room for so many bytes of an answer is made on its word alone.
+const MOST_AT_ONCE: u64 = 8 * 1024 * 1024;
 
 /// Lends the client.
 #[derive(Clone, Debug)]
@@ -87,7 +95,9 @@ impl Transport {
         if announced.is_some_and(|bytes| bytes > limit_bytes as u64) {
             return Err(Failure::TooLarge(TooLarge { limit_bytes }));
         }
-        let mut body = Vec::with_capacity(announced.unwrap_or(0) as usize);
+        // What is announced need not come.
+        let announced = announced.unwrap_or(0).min(MOST_AT_ONCE) as usize;
+        let mut body = Vec::with_capacity(announced);
         while let Some(chunk) = response.chunk().await? {
             if body.len().saturating_add(chunk.len()) > limit_bytes {
                 return Err(Failure::TooLarge(TooLarge { limit_bytes }));
@@ -154,7 +164,10 @@ impl SdkConnector for Transport {
             let Some(body) = request.body().bytes().map(<[u8]>::to_vec) else {
                 return Err(unusable("only what is in memory is sent"));
             };
-            let request = Request::try_from(request.map(|_| body)).map_err(unusable)?;
+            let mut request = Request::try_from(request.map(|_| body)).map_err(unusable)?;
+            // It is not signed; the SDK's says which SDK it is, and nothing of us.
+            let ours = HeaderValue::from_static(USER_AGENT);
+            request.headers_mut().insert(header::USER_AGENT, ours);
             let answer = transport.exchange(request).await.map_err(of_sdk)?;
             SdkResponse::try_from(answer.map(SdkBody::from)).map_err(unusable)
         })

@@ -249,7 +249,17 @@ async fn call(
     let signed = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 Credential="));
+        .is_some_and(|value| {
+            // Who asks is told by a header that may be changed on the way, and so is not signed.
+            value.starts_with("AWS4-HMAC-SHA256 Credential=") && !value.contains("user-agent;")
+        });
+    let is_ours = headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with("calven-bridge/"));
+    if !is_ours {
+        return refuse(400, "AccessDeniedException");
+    }
     if !signed {
         return refuse(400, "MissingAuthenticationTokenException");
     }

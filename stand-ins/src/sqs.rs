@@ -318,6 +318,9 @@ fn answer(held: &mut Held, headers: &HeaderMap, body: &[u8]) -> Response {
             "com.amazon.coral.service#MissingAuthenticationTokenException",
         );
     }
+    if !text(headers, header::USER_AGENT.as_str()).starts_with("calven-bridge/") {
+        return refuse(403, "com.amazonaws.sqs#AccessDenied");
+    }
     if !is_signed(headers, body) {
         return refuse(403, "com.amazon.coral.service#InvalidSignatureException");
     }
