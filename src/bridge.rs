@@ -14,6 +14,7 @@
 mod ahead;
 mod answer;
 mod change;
+mod cutting;
 mod enrichment;
 mod foresight;
 mod handshakes;
@@ -21,6 +22,7 @@ mod loading;
 mod pending;
 mod rereading;
 mod rereads;
+mod room;
 mod round;
 mod saving;
 mod tallying;
@@ -33,6 +35,7 @@ use self::{
     ahead::HeadStart,
     loading::{Known, let_go_out},
     rereading::Rereading,
+    room::Sizes,
     round::Round,
     saving::{Saved, Tries},
 };
@@ -68,6 +71,8 @@ pub struct Policy {
     pub tombstone_age: Duration,
     /// Everything but saving and sending.
     pub dry_run: bool,
+    /// How large a state may be that a webhook still adds to, in bytes.
+    pub max_state_bytes: usize,
 }
 
 /// The bridge: one state, one Calven.
@@ -83,6 +88,7 @@ pub struct Bridge {
     capillary_failed: Mutex<Option<Instant>>,
     known: Known,
     head_start: HeadStart,
+    sizes: Sizes,
 }
 
 /// Why an invocation could not do what it was for.
@@ -97,6 +103,18 @@ pub enum BridgeError {
     /// The state is there and cannot be used: nothing was changed.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The state is as large as it may be, so what was said is not taken; nothing was changed.
+    #[error(
+        "the state has {bytes} bytes, and takes no more from a webhook than MAX_STATE_BYTES ({most}) allows"
+    )]
+    Full {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        most: usize,
+        /// By their places in the change, the deliveries that say something new: without them there would be room.
+        new: Vec<usize>,
+    },
     /// The time was up before the state was saved: others saved again and again, or all was slow.
     #[error("the time was up before the state could be saved")]
     TimeIsUp,
@@ -116,7 +134,7 @@ impl BridgeError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_transient(),
-            Self::State(_) | Self::Refused(_) => false,
+            Self::State(_) | Self::Refused(_) | Self::Full { .. } => false,
             // A sender is to send again what was not saved, whatever the cause.
             Self::TimeIsUp | Self::NoTimeToPublish | Self::Unsaved(_) => true,
             Self::NotPublished(error) => error.is_transient(),
@@ -160,6 +178,7 @@ impl Bridge {
             capillary_failed,
             known: Known::default(),
             head_start: HeadStart::default(),
+            sizes: Sizes::default(),
         }
     }
 
@@ -208,6 +227,9 @@ impl Bridge {
             }
             if self.policy.dry_run {
                 return Ok(self.dry_run(&round, change));
+            }
+            if !progress.owing {
+                self.has_room(&round, change)?;
             }
             let Some(send) = round.send.take() else {
                 let changed = round.changed | round.refresh_anchors();

@@ -59,6 +59,8 @@ pub struct Config {
     pub dry_run: bool,
     /// `MAX_BODY_BYTES`: the largest body that is taken.
     pub max_body_bytes: usize,
+    /// `MAX_STATE_BYTES`: of a larger state no webhook makes a larger one.
+    pub max_state_bytes: usize,
 }
 
 /// How Capillary is asked.
@@ -129,6 +131,7 @@ impl Config {
         let tombstone_age = vars.days_or("TOMBSTONE_DAYS", 90);
         let dry_run = vars.bool_or("DRY_RUN", false);
         let max_body_bytes = vars.positive_count_or("MAX_BODY_BYTES", 1_048_576);
+        let max_state_bytes = vars.positive_count_or("MAX_STATE_BYTES", 10_485_760);
         let problems = vars.finish();
         match (calven_secret_id, calven_base_url, state_url, sources) {
             (Some(calven_secret_id), Some(calven_base_url), Some(state_url), Some(sources))
@@ -152,6 +155,7 @@ impl Config {
                     tombstone_age,
                     dry_run,
                     max_body_bytes,
+                    max_state_bytes,
                 })
             }
             _ => Err(problems),

@@ -27,12 +27,13 @@ use self::{
     telling::{Invoked, Teller, Told},
 };
 use crate::{
-    bridge::{Bridge, BridgeError, Change, Deadlines},
-    hierarchy::Salt,
+    bridge::{Bridge, BridgeError, Change, Deadlines, ThinEvent},
+    hierarchy::{Delivery, Salt, SourceName},
     http::Client,
     metrics::Metrics,
     operator::{ACTIONS, Action, Answer, Asked, BadAction, Commands, carry_out},
     queue::{Batch, BatchResponse, Queue},
+    report::Report,
     retry::RetryPolicy,
     secrets::SecretsHome,
     store::{BoxFuture, StateStore},
@@ -112,7 +113,7 @@ impl Failure {
             Self::BadAction(_) => "BadAction",
             Self::Bridge(error) => match error {
                 BridgeError::Store(_) => "StateUnavailable",
-                BridgeError::Unsaved(_) => "StateNotSaved",
+                BridgeError::Unsaved(_) | BridgeError::Full { .. } => "StateNotSaved",
                 BridgeError::State(_) => "StateUnreadable",
                 BridgeError::TimeIsUp => "TimeIsUp",
                 BridgeError::Refused(_) => "Refused",
@@ -226,6 +227,7 @@ impl Function {
     ) -> Result<Value, Failure> {
         let mut response = BatchResponse::default();
         let mut deliveries = Vec::new();
+        let mut delivered = Vec::new();
         let mut rereads = Vec::new();
         let mut proven = Vec::new();
         let mut taken = Vec::new();
@@ -249,7 +251,10 @@ impl Function {
                     }
                     proven.extend(heard.proven);
                     match heard.says {
-                        Says::Statements(delivery) => deliveries.push(delivery),
+                        Says::Statements(delivery) => {
+                            deliveries.push(delivery);
+                            delivered.push(record);
+                        }
                         Says::ReadAgain(event) => rereads.push(event),
                         Says::Nothing(_) => {}
                     }
@@ -276,14 +281,35 @@ impl Function {
                 }
             }
         } else {
-            let change = Change::Deliveries {
-                deliveries: &deliveries,
-                rereads: &rereads,
-                proven: &proven,
-                queued: true,
-            };
-            let deadlines = Deadlines::before(end);
-            match self.bridge.apply(&change, deadlines, tally).await {
+            let mut applied = self
+                .merged(&deliveries, &rereads, &proven, end, tally)
+                .await;
+            // What says nothing new needs no room.
+            if let Err(BridgeError::Full { new, .. }) = &applied
+                && !new.is_empty()
+                && new.len() < taken.len()
+            {
+                tracing::error!(
+                    messages = new.len(),
+                    "the state is full: a part of a batch is left to the queue"
+                );
+                let is_new = |at: usize| new.binary_search(&at).is_ok();
+                let (left, kept): (Vec<_>, Vec<_>) = deliveries
+                    .into_iter()
+                    .enumerate()
+                    .partition(|(at, _)| is_new(*at));
+                for (at, _) in left {
+                    if let Some(record) = delivered.get(at) {
+                        response.fail(record);
+                        taken.retain(|taken| !std::ptr::eq(*taken, *record));
+                    }
+                }
+                deliveries = kept.into_iter().map(|(_, delivery)| delivery).collect();
+                applied = self
+                    .merged(&deliveries, &rereads, &proven, end, tally)
+                    .await;
+            }
+            match applied {
                 Ok(answer) => {
                     // A dry run saves nothing, so the queue must keep what it handed over.
                     let is_to_be_kept = answer.saved == Some(false);
@@ -314,6 +340,26 @@ impl Function {
         let answer = serde_json::to_value(response)?;
         invoked.tell(&told, tally);
         Ok(answer)
+    }
+
+    /// Merges what a batch says, and publishes what follows.
+    async fn merged(
+        &self,
+        deliveries: &[Delivery],
+        rereads: &[ThinEvent],
+        proven: &[SourceName],
+        end: Instant,
+        tally: &mut Tally,
+    ) -> Result<Report, BridgeError> {
+        let change = Change::Deliveries {
+            deliveries,
+            rereads,
+            proven,
+            queued: true,
+        };
+        let deadlines = Deadlines::before(end);
+        // Boxed, since the compiler gives up on the layout of futures that lie so deep.
+        Box::pin(self.bridge.apply(&change, deadlines, tally)).await
     }
 
     async fn action(

@@ -59,6 +59,9 @@ pub struct Report {
     pub conflicts: Vec<Conflict>,
     /// What somebody should look at.
     pub warnings: Vec<String>,
+    /// What there is more of it than is told.
+    #[serde(skip)]
+    pub untold: Untold,
     /// `false` where nothing was saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub saved: Option<bool>,
@@ -85,9 +88,58 @@ impl Report {
             held: Vec::new(),
             conflicts: Vec::new(),
             warnings,
+            untold: Untold::default(),
             saved: None,
             plan: None,
         }
+    }
+
+    /// How many entries `held` would have if all were told.
+    pub fn all_held(&self) -> usize {
+        self.held.len() + self.untold.held
+    }
+
+    /// How many conflicts there would be.
+    pub fn all_conflicts(&self) -> usize {
+        self.conflicts.len() + self.untold.conflicts
+    }
+
+    /// How many warnings there would be; that others are not told is none.
+    pub fn all_warnings(&self) -> usize {
+        let told = self
+            .warnings
+            .len()
+            .saturating_sub(self.untold.notes().count());
+        told + self.untold.warnings
+    }
+}
+
+/// How much is left out of an answer that would be too large.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Untold {
+    /// Entries of `held`.
+    pub held: usize,
+    /// Conflicts.
+    pub conflicts: usize,
+    /// Warnings.
+    pub warnings: usize,
+}
+
+impl Untold {
+    /// What is said of it, a warning each.
+    pub(crate) fn notes(self) -> impl Iterator<Item = String> {
+        let Self {
+            held,
+            conflicts,
+            warnings,
+        } = self;
+        let lists = [
+            (held, "entries of held"),
+            (conflicts, "conflicts"),
+            (warnings, "warnings"),
+        ];
+        let untold = lists.into_iter().filter(|(untold, _)| *untold > 0);
+        untold.map(|(untold, what)| format!("there are {untold} more {what}"))
     }
 }
 

@@ -74,6 +74,7 @@ pub(crate) fn made(sim: &Arc<Sim>, slot: usize) -> Arc<Function> {
         tombstone_age,
         dry_run: setup.dry_run == Some(slot),
         max_body_bytes: 1_048_576,
+        max_state_bytes: 67_108_864,
     };
     let clock = {
         let sim = Arc::clone(sim);

@@ -1,9 +1,11 @@
 //! What a change is answered with, once it is known what became of it.
 
-use super::{Bridge, BridgeError, Change, Deadlines, Progress, ThinEvent, round::Round};
+use super::{
+    Bridge, BridgeError, Change, Deadlines, Progress, ThinEvent, cutting::cut, round::Round,
+};
 use crate::{
     hierarchy::plan::Counts,
-    report::{HeldEntry, HeldPlan, HierarchyCounts, Report, StatementCounts, Status},
+    report::{HeldEntry, HeldPlan, HierarchyCounts, Report, StatementCounts, Status, Untold},
     state::{Hold, State},
     tally::{Lap, Tally},
 };
@@ -17,6 +19,10 @@ impl Bridge {
         report
             .warnings
             .push("dry run: nothing was saved, nothing was sent".to_owned());
+        if let Err(full) = self.has_room(round, change) {
+            let would = format!("dry run: otherwise it would be refused: {full}");
+            report.warnings.push(would);
+        }
         report.plan = Some(round.plan_view());
         report
     }
@@ -75,6 +81,7 @@ impl Bridge {
             held: Vec::new(),
             conflicts: Vec::new(),
             warnings: Vec::new(),
+            untold: Untold::default(),
             saved: None,
             plan: None,
         })
@@ -149,6 +156,7 @@ impl Bridge {
             projection,
             pending,
             changed: _,
+            new: _,
             warnings,
             waiting,
             send: _,
@@ -165,7 +173,7 @@ impl Bridge {
         let plan_waits = pending
             .held
             .filter(|_| !own || projection.is_concerned_by(&pending.plan) || waits_behind_it());
-        let (held, conflicts) = if own {
+        let (held, mut conflicts) = if own {
             (
                 projection.held_of_its_own(),
                 projection.conflicts_of_its_own(),
@@ -192,6 +200,7 @@ impl Bridge {
         };
         let mut all_warnings = merged.warnings.clone();
         all_warnings.extend(warnings.iter().chain(&projection.warnings).cloned());
+        let untold = cut(change, &mut entries, &mut conflicts, &mut all_warnings);
         Report {
             status,
             reason,
@@ -209,6 +218,7 @@ impl Bridge {
             held: entries,
             conflicts,
             warnings: all_warnings,
+            untold,
             saved: None,
             plan: None,
         }

@@ -60,13 +60,15 @@ pub struct ThinEvent {
 }
 
 impl Change<'_> {
-    /// Merges what is said.
-    pub(super) fn merge(&self, ledger: &mut Ledger) -> Merged {
+    /// Merges what is said; in `new` come the places of the deliveries that say something new.
+    pub(super) fn merge(&self, ledger: &mut Ledger, new: &mut Vec<usize>) -> Merged {
         match self {
             Self::Deliveries { deliveries, .. } => {
                 let mut merged = Merged::default();
-                for delivery in *deliveries {
-                    merged.and(ledger.merge(delivery));
+                for (at, delivery) in deliveries.iter().enumerate() {
+                    let one = ledger.merge(delivery);
+                    new.extend(one.changed.then_some(at));
+                    merged.and(one);
                 }
                 merged
             }
@@ -85,6 +87,26 @@ impl Change<'_> {
     pub(super) const fn is_a_sender_s(&self) -> bool {
         match self {
             Self::Deliveries { .. } => true,
+            Self::Seed { .. }
+            | Self::Reconcile { .. }
+            | Self::Approve(_)
+            | Self::Rollback(_)
+            | Self::Look => false,
+        }
+    }
+
+    /// Whether it was acknowledged already, or says no more than that something is no longer.
+    pub(super) fn is_acknowledged_or_an_end(&self) -> bool {
+        match self {
+            Self::Deliveries { queued: true, .. } => true,
+            Self::Deliveries {
+                deliveries,
+                rereads,
+                ..
+            } => {
+                let mut said = deliveries.iter().flat_map(|delivery| &delivery.statements);
+                rereads.is_empty() && said.all(|said| said.statement.is_an_end())
+            }
             Self::Seed { .. }
             | Self::Reconcile { .. }
             | Self::Approve(_)

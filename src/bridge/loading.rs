@@ -117,7 +117,9 @@ impl Bridge {
 
     /// Keeps the state of a round that was saved, or that has changed nothing.
     pub(super) fn keep(&self, round: Round) {
-        self.known.keep(round.state, round.tag);
+        if !self.sizes.is_overgrown(&round.state) {
+            self.known.keep(round.state, round.tag);
+        }
     }
 
     async fn load_all(&self, deadlines: Deadlines) -> Result<Current, BridgeError> {
@@ -134,8 +136,16 @@ impl Bridge {
         loaded: Option<Loaded>,
     ) -> Result<Current, BridgeError> {
         let current = match loaded {
-            Some(Loaded { bytes, tag }) => (State::decode(&bytes)?, Some(tag)),
-            None => (State::new(self.salt.clone()), None),
+            Some(Loaded { bytes, tag }) => {
+                self.sizes.note_document(bytes.len());
+                let state = State::decode(&bytes)?;
+                self.sizes.note_loaded(&state);
+                (state, Some(tag))
+            }
+            None => {
+                self.sizes.note_document(0);
+                (State::new(self.salt.clone()), None)
+            }
         };
         let (State { version, .. }, _) = &current;
         if *version < known {

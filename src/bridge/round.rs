@@ -27,6 +27,8 @@ pub(super) struct Round {
     pub(super) projection: Projection,
     pub(super) pending: Pending,
     pub(super) changed: bool,
+    /// By their places in the change, the deliveries that say something new.
+    pub(super) new: Vec<usize>,
     pub(super) warnings: Vec<String>,
     /// Why events of this invocation wait for a re-read.
     pub(super) waiting: Vec<String>,
@@ -139,7 +141,8 @@ impl Bridge {
         }
         #[cfg(feature = "planted")]
         let before = state.ledger.clone();
-        let mut merged = change.merge(&mut state.ledger);
+        let mut new = Vec::new();
+        let mut merged = change.merge(&mut state.ledger, &mut new);
         merged.and(reread);
         for source in change.proven() {
             changed |= state.handshakes.remove(source).is_some();
@@ -151,12 +154,15 @@ impl Bridge {
             let publishable: Vec<_> = publishable.iter().collect();
             changed |= state.ledger.prune(before, &publishable);
         }
-        let projection = Projection::of(
-            &state.ledger,
-            state.published.as_ref(),
-            &self.policy.rules,
-            &merged,
-        );
+        let (published, rules) = (state.published.as_ref(), &self.policy.rules);
+        let projection = match change {
+            Change::Look => Projection::to_look_at(&state.ledger, published, rules),
+            Change::Deliveries { .. }
+            | Change::Seed { .. }
+            | Change::Reconcile { .. }
+            | Change::Approve(_)
+            | Change::Rollback(_) => Projection::of(&state.ledger, published, rules, &merged),
+        };
         #[cfg(feature = "planted")]
         if crate::planted::has(crate::planted::Bug::HeldStatementLost)
             && !projection.held_of_its_own().is_empty()
@@ -173,6 +179,7 @@ impl Bridge {
             projection,
             pending,
             changed,
+            new,
             warnings,
             waiting,
             send: None,

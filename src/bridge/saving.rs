@@ -73,9 +73,13 @@ impl Bridge {
         tries: &mut Tries,
         deadlines: Deadlines,
     ) -> Result<Saved, BridgeError> {
+        let size = bytes.len();
         let swap = self.store.swap(bytes, tag);
         match tokio::time::timeout_at(deadlines.end, swap).await {
-            Ok(Ok(Swap::Won(tag))) => Ok(Saved::Won(tag)),
+            Ok(Ok(Swap::Won(tag))) => {
+                self.sizes.note_document(size);
+                Ok(Saved::Won(tag))
+            }
             #[cfg(feature = "planted")]
             Ok(Ok(Swap::Lost)) if planted::has(planted::Bug::LostSwapAcknowledged) => {
                 Ok(Saved::Won(Tag::of_no_version()))

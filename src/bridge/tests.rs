@@ -136,6 +136,7 @@ impl Scene {
             },
             seed_required: false,
             tombstone_age: Duration::from_secs(1_000_000),
+            max_state_bytes: usize::MAX,
             dry_run,
         };
         let calven = calven.with_retry_policy(retry);

@@ -127,8 +127,12 @@ impl Claims {
     /// Whether the group exists: while any claim on it lives. A seed's claim is replaced by an end
     /// that is newer.
     pub(super) fn exists(&self) -> bool {
-        self.said.iter().any(SaidClaim::lives)
-            || !self.persons.is_empty()
+        self.said.iter().any(SaidClaim::lives) || self.exists_without_the_living()
+    }
+
+    /// Whether the group exists though none of what is said of it lives.
+    pub(super) fn exists_without_the_living(&self) -> bool {
+        !self.persons.is_empty()
             || (self.seed.is_some() && self.said.iter().all(|claim| claim.held))
     }
 
@@ -161,6 +165,39 @@ impl Claims {
             (None, Some(persons)) => by_persons(persons),
             (None, None) => self.nobodys_choice(),
         }
+    }
+
+    /// The living claims that name a parent, by their places, the winner last: as [`Self::parent`] has it.
+    pub(super) fn in_turn(&self) -> Vec<usize> {
+        let said = self.said.iter().enumerate();
+        let mut turns: Vec<usize> = said
+            .filter(|(_, claim)| claim.lives() && claim.is_placed && claim.placed.is_some())
+            .map(|(at, _)| at)
+            .collect();
+        // Stable: of equals the last one wins.
+        turns.sort_by_key(|at| {
+            let claim = self.said.get(*at);
+            claim.map(|claim| {
+                (
+                    claim.priority,
+                    claim.placed.map(|(mark, _)| mark),
+                    claim.source,
+                )
+            })
+        });
+        turns
+    }
+
+    /// How many claims live.
+    pub(super) fn living(&self) -> usize {
+        self.said.iter().filter(|claim| claim.lives()).count()
+    }
+
+    /// What the claim at a place chooses.
+    pub(super) fn choice_of(&self, at: usize) -> Option<Choice> {
+        let claim = self.said.get(at)?;
+        let (mark, parent) = claim.placed?;
+        Some(Choice::by_source(claim, mark, parent))
     }
 
     /// Where a group that is gone was last: it stays there while living groups name it.

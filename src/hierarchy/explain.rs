@@ -19,15 +19,16 @@ pub use self::nearest::Unknown;
 pub use self::said::{ParentText, PersonsSay, Says, Seeding, SourceSays, Statement};
 use super::{
     claims::Claims,
-    findings::{Held, HeldReason, held},
+    findings::{Concern, Held, HeldReason, held},
     ledger::Ledger,
     name::Group,
     project::Rules,
     published::{Present, Published},
     records::Stamp,
     resolved::Resolved,
-    settle::{Edges, Waiting, Why},
+    settle::{Edges, Telling, Waiting, Why},
     statement::SourceName,
+    subjects::Subjects,
     table::{Dense, GroupId, Names},
     view::View,
     views::Views,
@@ -81,8 +82,7 @@ pub struct Waits {
 }
 
 /// What of a projection is looked at.
-struct Found<'a> {
-    names: &'a Names<'a>,
+struct Found {
     claims: Dense<GroupId, Claims>,
     edges: Edges,
     present: Present,
@@ -110,27 +110,36 @@ impl Explanation {
                 (source, View::new(said, numbered, &mut names))
             })
             .collect();
-        let resolved = Resolved::of(ledger, published, rules, names);
+        let mut leads = HashSet::new();
+        let resolved = Resolved::of(
+            ledger,
+            published,
+            rules,
+            names,
+            Telling::WHOLE,
+            |views, present, _, names| {
+                leads = leads_to(asked_id, views, present, ledger, names);
+                Subjects::of_groups(leads.iter().copied().chain([asked_id]))
+            },
+        );
         let Resolved {
             names,
             order,
             views,
             present,
             seeded,
+            subjects: _,
             claims,
             edges,
             waiting,
         } = resolved;
         let (names, order) = (&names, &order);
         let found = Found {
-            names,
             claims,
             edges,
             present,
         };
-        let mut leads: Vec<GroupId> = leads_to(asked_id, &views, &found, ledger)
-            .into_iter()
-            .collect();
+        let mut leads: Vec<GroupId> = leads.into_iter().collect();
         leads.sort_by_key(|group| order.rank(*group));
         let is_told_of = |group: GroupId| {
             let says =
@@ -190,7 +199,7 @@ impl Explanation {
     }
 }
 
-impl Found<'_> {
+impl Found {
     fn is_known(&self, group: GroupId) -> bool {
         let is_claimed = |claims: &Claims| !claims.is_empty();
         self.edges.contains(group) || self.claims.get(group).is_some_and(is_claimed)
@@ -230,10 +239,10 @@ impl Found<'_> {
 fn leads_to(
     name: GroupId,
     views: &Views<'_>,
-    found: &Found<'_>,
+    present: &Present,
     ledger: &Ledger,
+    names: &Names<'_>,
 ) -> HashSet<GroupId> {
-    let names = found.names;
     let mut leads = HashSet::new();
     for (_, _, view) in views.iter() {
         leads.extend(view.bearers(name).iter().filter_map(|key| view.shown(*key)));
@@ -247,7 +256,7 @@ fn leads_to(
         .into_iter()
         .flat_map(|times| times.iter());
     leads.extend(seeded.map(|at| views.follow_seeded(name, Stamp::first(*at), names)));
-    let published = found.present.rows.iter().filter(|row| row.name == name);
+    let published = present.rows.iter().filter(|row| row.name == name);
     leads.extend(published.map(|row| row.now));
     leads.remove(&name);
     leads
@@ -264,7 +273,11 @@ fn waits(
         waiting.group == group
             || match &waiting.why {
                 Why::UnknownParent(_) => false,
-                Why::Cycle { parent: _, cycle } => cycle.contains(&group),
+                // Who is in the part that is not told is known of all together that may be meant.
+                Why::Cycle { cycle, length, .. } => {
+                    cycle.contains(&group)
+                        || (waiting.concern == Concern::InCycle && cycle.len() < *length)
+                }
             }
     };
     let waits = waiting.into_iter().filter(concerns).map(|waiting| {

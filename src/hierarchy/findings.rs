@@ -50,16 +50,51 @@ pub struct Held {
     /// The parent's key, where that is all that is known or what waits itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_key: Option<String>,
-    /// The whole cycle, from the group upwards.
+    /// The cycle, from the group upwards; of a long one its beginning.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cycle: Vec<GroupText>,
+    /// How many groups the cycle has, where it is too long to be told whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cycle_groups: Option<usize>,
     /// Who said it.
     pub source: Option<String>,
     /// As of when.
     pub occurred_at: String,
     #[serde(skip)]
-    pub(super) concerns: Vec<Group>,
+    pub(super) concern: Concern,
 }
+
+/// What something that waits has to do with what who asks is concerned with: the groups of the merged statements, or those that an
+/// operator asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Concern {
+    /// It is one of them that waits.
+    Itself,
+    /// One of them is in the cycle, if not in the part of it that is told.
+    InCycle,
+    /// Nothing.
+    None,
+}
+
+impl Held {
+    /// Of the cycle no more is told than has so many bytes as JSON, but for its first two groups.
+    pub fn shorten(&mut self, most_bytes: usize) {
+        let mut bytes = 0_usize;
+        let of = |told: &GroupText| told.group.len() + told.group_type.len() + AROUND_A_GROUP;
+        let fits = self.cycle.iter().take_while(|told| {
+            bytes = bytes.saturating_add(of(told));
+            bytes <= most_bytes
+        });
+        let fits = fits.count().max(2);
+        if fits < self.cycle.len() {
+            self.cycle_groups = self.cycle_groups.or(Some(self.cycle.len()));
+            self.cycle.truncate(fits);
+        }
+    }
+}
+
+/// What JSON puts around a group's name and type.
+const AROUND_A_GROUP: usize = r#"{"group":"","groupType":""},"#.len();
 
 /// A group in an answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -125,11 +160,20 @@ pub struct Conflict {
 }
 
 pub(super) fn held(waiting: Waiting, views: &Views<'_>, names: &Names<'_>) -> Held {
-    let Waiting { group, by, at, why } = waiting;
-    let (reason, parent, key, cycle): (_, Option<GroupId>, Option<KeyId>, Vec<GroupId>) = match why
-    {
-        Why::UnknownParent(key) => (HeldReason::UnknownParent, None, Some(key), Vec::new()),
-        Why::Cycle { parent, cycle } => (HeldReason::Cycle, Some(parent), None, cycle),
+    let Waiting {
+        group,
+        by,
+        at,
+        why,
+        concern,
+    } = waiting;
+    let (reason, parent, key): (_, Option<GroupId>, Option<KeyId>) = match &why {
+        Why::UnknownParent(key) => (HeldReason::UnknownParent, None, Some(*key)),
+        Why::Cycle { parent, .. } => (HeldReason::Cycle, Some(*parent), None),
+    };
+    let (cycle, length) = match why {
+        Why::UnknownParent(_) => (Vec::new(), 0),
+        Why::Cycle { cycle, length, .. } => (cycle, length),
     };
     let source = match by {
         By::Source(source, _) | By::Persons(source, _) => views.name(source).cloned(),
@@ -142,7 +186,6 @@ pub(super) fn held(waiting: Waiting, views: &Views<'_>, names: &Names<'_>) -> He
         group_type,
     } = text(group);
     let (parent, parent_type) = parent.map(text).map(|p| (p.group, p.group_type)).unzip();
-    let concerns = cycle.iter().chain([&group]);
     Held {
         reason,
         group: name,
@@ -151,9 +194,10 @@ pub(super) fn held(waiting: Waiting, views: &Views<'_>, names: &Names<'_>) -> He
         parent_type,
         parent_key: key.map(|key| names.table().key(key).as_str().to_owned()),
         cycle: cycle.iter().copied().map(text).collect(),
+        cycle_groups: (length > cycle.len()).then_some(length),
         source: source.map(|source| source.as_str().to_owned()),
         occurred_at: at.time.to_string(),
-        concerns: concerns.map(|id| names.group(*id).clone()).collect(),
+        concern,
     }
 }
 
@@ -194,6 +238,9 @@ pub(super) fn conflicts(
     conflicts
 }
 
+/// One warning names so many groups.
+const MOST_NAMED: usize = 20;
+
 pub(super) fn warnings(
     ledger: &Ledger,
     views: &Views<'_>,
@@ -218,8 +265,14 @@ pub(super) fn warnings(
         }
     }
     for groups in differing_only_in_case(groups, names) {
-        let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
-        warnings.push(format!("these differ only in case: {}", names.join(", ")));
+        let told = groups.iter().take(MOST_NAMED).map(ToString::to_string);
+        let told: Vec<String> = told.collect();
+        let others = match groups.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            others => format!(", and {others} more"),
+        };
+        let told = told.join(", ");
+        warnings.push(format!("these differ only in case: {told}{others}"));
     }
     warnings
 }

@@ -7,7 +7,7 @@ use proptest::{prelude::*, sample::select};
 use super::{
     Delivery, Document, Group, GroupRef, Key, Ledger, Merged, Name, Parent, PersonId, PersonSays,
     Plan, Projection, Published, Relationship, Rules, Salt, Scope, SeedRows, SourceName, Stated,
-    Statement, explain::Explanation,
+    Statement, explain::Explanation, findings::GroupText,
 };
 use crate::timestamp::Timestamp;
 
@@ -501,7 +501,11 @@ proptest! {
             prop_assert_eq!(told.parent.parent_type.as_deref(), parent.map(|p| p.group_type.as_str()));
             let children = after.hierarchy.rows().filter(|(_, parent)| *parent == Some(group));
             prop_assert_eq!(told.children, children.count());
-            let waits = after.held.iter().filter(|held| held.concerns.contains(group));
+            let text = GroupText::from(group);
+            let waits = after.held.iter().filter(|held| {
+                (&held.group, &held.group_type) == (&text.group, &text.group_type)
+                    || held.cycle.contains(&text)
+            });
             prop_assert_eq!(told.waits.len(), waits.count());
         }
         // What is published is known by the name that it has there.

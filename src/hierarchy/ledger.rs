@@ -152,6 +152,11 @@ impl Ledger {
         self.seed.is_some()
     }
 
+    /// How many names and keys there are in memory, those included that nothing refers to any more.
+    pub fn names_in_memory(&self) -> usize {
+        self.table.groups() + self.table.keys()
+    }
+
     /// When a source was last read as a whole.
     pub fn last_read(&self, source: &SourceName) -> Option<Timestamp> {
         self.sources.get(source).and_then(|source| source.read)

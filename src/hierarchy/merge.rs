@@ -136,8 +136,14 @@ impl Ledger {
         }
         merged.changed |= merging.changed;
         let Merging {
-            mut touched, added, ..
+            mut touched,
+            added,
+            ledger,
+            table,
+            ..
         } = merging;
+        // All at once: one by one, each would move what is said after it.
+        ledger.add(added.iter().map(|added| &added.what), table);
         // A delivery may speak of one group thousands of times; it is thinned out once.
         touched.sort_unstable();
         touched.dedup();
@@ -380,7 +386,7 @@ impl Merging<'_> {
     fn bore(&mut self, key: KeyId, bore: Bore, statement: Option<usize>) -> bool {
         self.touched.push(Ref::Key(key));
         let record = self.ledger.ids.entry(key).or_default();
-        let new = record.bore(bore, self.table);
+        let new = !record.knows(&bore, self.table);
         if new {
             let what = Kept::Bore(key, bore);
             self.added.push(Added { statement, what });
@@ -400,7 +406,7 @@ impl Merging<'_> {
                     received: self.received,
                 };
                 let record = self.ledger.names.entry(group).or_default();
-                let new = record.take(saying, self.table);
+                let new = !record.knows(&saying, self.table);
                 if new {
                     let statement = Some(self.statement);
                     let what = Kept::Saying(group, saying);

@@ -30,6 +30,7 @@ mod laws;
 mod merge;
 mod names;
 mod pairs;
+mod paths;
 mod plain;
 mod reach;
 mod receipts;
@@ -38,7 +39,9 @@ mod resolved;
 mod settle;
 #[cfg(test)]
 mod stories;
+mod subjects;
 mod table;
+mod tenure;
 mod thinning;
 mod view;
 mod views;

@@ -3,25 +3,53 @@
 use super::{
     name::Key,
     records::{NamedSaying, Ref, Stamp},
-    table::{GroupId, KeyId, Names},
+    table::{GroupId, KeyId, Names, number},
     view::View,
 };
+
+/// An id that bore so many names is looked at one by one.
+const OFTEN: usize = if cfg!(test) { 1 } else { 16 };
 
 impl View<'_> {
     /// The first name by which a group was known.
     pub(super) fn first_name(&self, group: Ref) -> Option<GroupId> {
-        let mut name = match group {
-            Ref::Key(key) => return Some(self.bore(key).first()?.1),
-            Ref::Name(name) => name,
-        };
+        match group {
+            Ref::Key(key) => Some(self.bore(key).first()?.1),
+            Ref::Name(name) => {
+                let first = self.named_first(name, None);
+                #[cfg(test)]
+                assert_eq!(first, self.named_first_of_all(name));
+                Some(first)
+            }
+        }
+    }
+
+    /// The same, by going back from rename to rename.
+    #[cfg(test)]
+    fn named_first_of_all(&self, mut name: GroupId) -> GroupId {
         let mut before: Option<Stamp> = None;
         loop {
             let renames = self.renamed_from.get(&name).map_or(&[][..], Vec::as_slice);
             let until = renames.partition_point(|(at, _)| before.is_none_or(|before| *at < before));
             let Some((at, from)) = until.checked_sub(1).and_then(|last| renames.get(last)) else {
-                return Some(name);
+                return name;
             };
             (name, before) = (*from, Some(*at));
+        }
+    }
+
+    /// The first name of the group that bore this one before a time.
+    fn named_first(&self, name: GroupId, before: Option<Stamp>) -> GroupId {
+        let renames = self.renamed_from.get(&name).map_or(&[][..], Vec::as_slice);
+        let until = renames.partition_point(|(at, _)| before.is_none_or(|before| *at < before));
+        match until.checked_sub(1).and_then(|last| renames.get(last)) {
+            // Those before it were followed already.
+            Some((at, from)) => self
+                .first_names
+                .get(&(*from, *at))
+                .copied()
+                .unwrap_or(*from),
+            None => name,
         }
     }
 
@@ -36,22 +64,43 @@ impl View<'_> {
             Step::Stays => None,
             Step::Renamed(at, to) => Some((at, to)),
             Step::Bound(key) => {
-                let bore = self.bore(key).iter();
-                bore.copied().find(|(at, to)| *at > after && *to != name)
+                let bore = self.bore(key);
+                let next = bore.partition_point(|(at, _)| *at <= after);
+                // Of an id that was told of often it is known where its name changes next.
+                let changes = self.changes.get(&key);
+                let next = match (
+                    bore.get(next),
+                    changes.and_then(|changes| changes.get(next)),
+                ) {
+                    (Some((_, same)), Some(change)) if *same == name => *change as usize,
+                    (_, _) => next,
+                };
+                let bore = bore.get(next..).unwrap_or_default().iter();
+                let found = bore.copied().find(|(_, to)| *to != name);
+                #[cfg(test)]
+                {
+                    let all = self.bore(key).iter().copied();
+                    let looked_for = all.clone().find(|(at, to)| *at > after && *to != name);
+                    assert_eq!(found, looked_for);
+                }
+                found
             }
         }
     }
 
-    /// Every name that a group of this name bore besides, or was given.
-    pub(super) fn names_led_to(&self, name: GroupId, names: &Names<'_>) -> Vec<GroupId> {
+    /// What groups of this name were renamed to, by name.
+    pub(super) fn renamed_to(&self, name: GroupId) -> impl Iterator<Item = GroupId> {
         let renamed = self.renames.get(&name).into_iter().flatten();
-        let renamed = renamed.map(|(_, to)| *to);
+        renamed.map(|(_, to)| *to)
+    }
+
+    /// Whether a group of this name bore another one besides, or was given one.
+    pub(super) fn has_other_names(&self, name: GroupId, names: &Names<'_>) -> bool {
         let others = self.bearers(name).iter().flat_map(|key| self.bore(*key));
-        let others = others.map(|(_, group)| *group);
-        renamed
-            .chain(others)
+        self.renamed_to(name)
+            .chain(others.map(|(_, group)| *group))
             .chain(self.numbered_name(name, names))
-            .collect()
+            .any(|other| other != name)
     }
 
     /// The present name of the id that is shown as `name`, with its key behind it.
@@ -97,17 +146,14 @@ impl View<'_> {
             }
         }
         sort_renames(&mut renames, names);
+        if self.may_be_crowded(&renames) {
+            renames = self.learn_renames_in_turn(renames, names);
+        }
         for (at, from, to) in renames {
             match self.bearer(from, at, names) {
                 Some(key) => {
                     self.renamed_ids.insert((from, at), key);
-                    let bearers = self.bearers.slot(to);
-                    if !bearers.contains(&key) {
-                        bearers.push(key);
-                    }
-                    let names = self.id_names.slot(key);
-                    let after = names.partition_point(|(known, _)| *known <= at);
-                    names.insert(after, (at, to));
+                    self.note_renamed(key, at, to);
                 }
                 None => {
                     self.renamed_from.entry(to).or_default().push((at, from));
@@ -115,7 +161,39 @@ impl View<'_> {
                 }
             }
         }
+        self.learn_tenures(names);
+        self.learn_changes();
         self.learn_where_renames_lead(names);
+    }
+
+    pub(super) fn note_renamed(&mut self, key: KeyId, at: Stamp, to: GroupId) {
+        let bearers = self.bearers.slot(to);
+        if !bearers.contains(&key) {
+            bearers.push(key);
+        }
+        let names = self.id_names.slot(key);
+        let after = names.partition_point(|(known, _)| *known <= at);
+        names.insert(after, (at, to));
+    }
+
+    /// Notes where the names of ids change that were told of often.
+    fn learn_changes(&mut self) {
+        for (key, bore) in self.id_names.iter().filter(|(_, bore)| bore.len() > OFTEN) {
+            let mut changes: Vec<u32> = Vec::with_capacity(bore.len());
+            let mut next = number(bore.len());
+            for (place, (_, name)) in bore.iter().enumerate().rev() {
+                changes.push(next);
+                if place
+                    .checked_sub(1)
+                    .and_then(|before| bore.get(before))
+                    .is_some_and(|(_, before)| before != name)
+                {
+                    next = number(place);
+                }
+            }
+            changes.reverse();
+            self.changes.insert(key, changes);
+        }
     }
 
     /// The id that a rename by name, of this time, was found to rename.
@@ -148,6 +226,10 @@ impl View<'_> {
             renames.extend(known.iter().map(|(at, to)| (*at, *from, *to)));
         }
         sort_renames(&mut renames, names);
+        for (at, from, _) in &renames {
+            let first = self.named_first(*from, Some(*at));
+            self.first_names.insert((*from, *at), first);
+        }
         for (at, from, to) in renames.into_iter().rev() {
             let leads = self.follow(to, at, names);
             self.carried.insert((from, at), leads);
@@ -176,6 +258,22 @@ impl View<'_> {
 
     /// The id that bore a name at a time: of several the one that took it last, then the lowest.
     pub(super) fn bearer(&self, name: GroupId, at: Stamp, names: &Names<'_>) -> Option<KeyId> {
+        let Some(tenure) = self.tenures.of(name) else {
+            return self.bearer_among_all(name, at, names);
+        };
+        let bearer = tenure.at(at);
+        #[cfg(test)]
+        assert_eq!(bearer, self.bearer_among_all(name, at, names));
+        bearer
+    }
+
+    /// The same, of whom each is looked at.
+    pub(super) fn bearer_among_all(
+        &self,
+        name: GroupId,
+        at: Stamp,
+        names: &Names<'_>,
+    ) -> Option<KeyId> {
         let rank = |key: KeyId| names.table().key(key).rank();
         let mut best: Option<(Stamp, KeyId)> = None;
         for key in self.bearers(name) {
@@ -196,6 +294,17 @@ impl View<'_> {
 
     /// The id whose first known name this is: it bore it before we heard of it, too.
     fn first_to_bear(&self, name: GroupId, names: &Names<'_>) -> Option<(Stamp, KeyId)> {
+        let Some(tenure) = self.tenures.of(name) else {
+            return self.first_among_all(name, names);
+        };
+        let first = tenure.first();
+        #[cfg(test)]
+        assert_eq!(first, self.first_among_all(name, names));
+        first
+    }
+
+    /// The same, of whom each is looked at.
+    fn first_among_all(&self, name: GroupId, names: &Names<'_>) -> Option<(Stamp, KeyId)> {
         let rank = |key: KeyId| names.table().key(key).rank();
         let first = self.bearers(name).iter().filter_map(|key| {
             let (first, group) = self.bore(*key).first()?;

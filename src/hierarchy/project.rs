@@ -7,24 +7,22 @@ use std::{
 
 use super::{
     claims::{By, Claims},
-    findings::{Conflict, Held, conflicts, held, warnings},
+    findings::{Concern, Conflict, Held, conflicts, held, warnings},
     forest::{Forest, place},
     ledger::Ledger,
-    merge::{About, Merged, MergedStatement},
+    merge::Merged,
     name::Group,
     payload::Hierarchy,
     plain::PlainRef,
     plan::{Found, Plan, found_by_name},
     published::{Present, Published},
-    records::Ref,
     resolved::Resolved,
-    settle::Edges,
+    settle::{Edges, Telling},
     statement::SourceName,
+    subjects::{Judged, Subjects},
     table::{Dense, GroupId, Names},
-    view::Life,
     views::{Anchor, Views},
 };
-use crate::timestamp::Timestamp;
 
 /// What of the configuration decides a projection.
 #[derive(Clone, Debug, Default)]
@@ -81,20 +79,49 @@ impl Projection {
     /// Projects a ledger; `merged` is what this invocation added to it, or nothing.
     ///
     /// The same ledger gives the same hierarchy; where something is held, the same ledger and the
-    /// same `published`.
+    /// same `published`. Of very long cycles the beginning is told.
     pub fn of(
         ledger: &Ledger,
         published: Option<&Published>,
         rules: &Rules,
         merged: &Merged,
     ) -> Self {
-        let resolved = Resolved::of(ledger, published, rules, Names::new(&ledger.table));
+        Self::telling(Telling::BRIEFLY, ledger, published, rules, merged)
+    }
+
+    /// As [`Self::of`], for who looks: cycles are told whole, but for more than an answer could hold.
+    pub fn to_look_at(ledger: &Ledger, published: Option<&Published>, rules: &Rules) -> Self {
+        let nothing = Merged::default();
+        Self::telling(Telling::WHOLE, ledger, published, rules, &nothing)
+    }
+
+    fn telling(
+        telling: Telling,
+        ledger: &Ledger,
+        published: Option<&Published>,
+        rules: &Rules,
+        merged: &Merged,
+    ) -> Self {
+        let mut judged = Judged::default();
+        let names = Names::new(&ledger.table);
+        let resolved = Resolved::of(
+            ledger,
+            published,
+            rules,
+            names,
+            telling,
+            |views, _, seeded, names| {
+                judged = Judged::of(merged, ledger, views, seeded, names);
+                std::mem::take(&mut judged.subjects)
+            },
+        );
         let Resolved {
             names,
             order,
             views,
             present,
-            seeded,
+            seeded: _,
+            subjects,
             claims,
             edges,
             waiting,
@@ -109,7 +136,7 @@ impl Projection {
             *places.slot(*group) = Some(place(at));
         }
         let anchors = anchors(&groups, &places, &claims, &edges, &views, names);
-        let mut projection = Self {
+        Self {
             hierarchy: hierarchy(&groups, &places, &edges, names),
             held: waiting
                 .into_iter()
@@ -121,11 +148,10 @@ impl Projection {
             origins: origins(&present, &groups, &anchors, &views, names),
             anchors: Arc::new(anchors),
             published: published.cloned(),
-            ..Self::default()
-        };
-        let touched = projection.judge(ledger, &views, merged, &seeded, names);
-        projection.note_touched(&touched, &places, names);
-        projection
+            applied: judged.applied,
+            stale: judged.stale,
+            touched: Touched::of(&subjects, &places, groups.len(), names),
+        }
     }
 
     /// The hierarchy as it is kept once it is published.
@@ -152,10 +178,11 @@ impl Projection {
         Plan::between(published, &found, &BTreeMap::new(), &hierarchy)
     }
 
-    /// Of what is held, what concerns the merged statements.
+    /// Of what is held, what concerns the merged statements: first what is about their own groups, then cycles that these are in.
     pub fn held_of_its_own(&self) -> Vec<Held> {
-        let own = |held: &&Held| held.concerns.iter().any(|group| self.is_touched(group));
-        self.held.iter().filter(own).cloned().collect()
+        let with = |concern: Concern| self.held.iter().filter(move |held| held.concern == concern);
+        let own = with(Concern::Itself).chain(with(Concern::InCycle));
+        own.cloned().collect()
     }
 
     /// Of the conflicts, those that concern the merged statements.
@@ -183,120 +210,33 @@ impl Projection {
             || others.contains(group)
             || place().is_some_and(|at| places.get(at).copied().unwrap_or_default())
     }
+}
 
-    fn judge(
-        &mut self,
-        ledger: &Ledger,
-        views: &Views<'_>,
-        merged: &Merged,
-        seeded: &Dense<GroupId, Option<Timestamp>>,
-        names: &Names<'_>,
-    ) -> Dense<GroupId, bool> {
-        let mut touched = Dense::default();
-        for statement in &merged.statements {
-            let counts = self.counts_now(ledger, views, statement, seeded, names, &mut touched);
-            match counts {
-                Some(true) => self.applied += 1,
-                Some(false) => self.stale += 1,
-                None => {}
-            }
-        }
-        touched
-    }
-
-    fn note_touched(
-        &mut self,
-        touched: &Dense<GroupId, bool>,
+impl Touched {
+    fn of(
+        subjects: &Subjects,
         places: &Dense<GroupId, Option<u32>>,
+        groups: usize,
         names: &Names<'_>,
-    ) {
-        self.touched.places = vec![false; self.hierarchy.groups()];
-        for (group, _) in touched.iter().filter(|(_, touched)| **touched) {
+    ) -> Self {
+        let mut touched = Self {
+            everything: subjects.everything,
+            places: vec![false; groups],
+            others: HashSet::new(),
+        };
+        for (group, _) in subjects.groups.iter().filter(|(_, is_one)| **is_one) {
             match places.of(group) {
                 Some(at) => {
-                    if let Some(touched) = self.touched.places.get_mut(at as usize) {
+                    if let Some(touched) = touched.places.get_mut(at as usize) {
                         *touched = true;
                     }
                 }
                 None => {
-                    self.touched.others.insert(names.group(group).clone());
+                    touched.others.insert(names.group(group).clone());
                 }
             }
         }
-    }
-
-    /// Whether a merged statement is what counts now of its subject; notes what it was about.
-    fn counts_now(
-        &mut self,
-        ledger: &Ledger,
-        views: &Views<'_>,
-        statement: &MergedStatement,
-        seeded: &Dense<GroupId, Option<Timestamp>>,
-        names: &Names<'_>,
-        touched: &mut Dense<GroupId, bool>,
-    ) -> Option<bool> {
-        let MergedStatement {
-            source,
-            at,
-            new,
-            about,
-        } = statement;
-        let view = views.of(source);
-        let name = |group: Ref| view.and_then(|view| view.name_of(view.resolve(group, *at, names)));
-        let before_seed = |group: GroupId| seeded.of(group).is_some_and(|seeded| at.time <= seeded);
-        let mut touch = |group: GroupId| *touched.slot(group) = true;
-        match about {
-            About::Group { group, lives } => {
-                let named = name(*group);
-                named.into_iter().for_each(&mut touch);
-                if let Ref::Name(group) = group {
-                    touch(*group);
-                }
-                let current = view.is_some_and(|view| {
-                    let subject = view.resolve(*group, *at, names);
-                    view.record(subject).is_some_and(|record| {
-                        let placed = record.placed.map(|(mark, _)| mark.own);
-                        let exists = record.exists.map(|mark| mark.own);
-                        let gone = record.gone.map(|mark| mark.own);
-                        let newest = placed.max(exists).max(gone);
-                        let alive = matches!(view.life(record, names), Some(Life::Lives(_)));
-                        newest <= Some(*at) && alive == *lives
-                    })
-                });
-                Some(*new && current && !named.is_some_and(before_seed))
-            }
-            About::Rename { group, to } => {
-                let named = [name(*group), name(Ref::Name(*to)), Some(*to)];
-                named.into_iter().flatten().for_each(touch);
-                Some(*new)
-            }
-            About::Person { person, groups } => {
-                groups
-                    .iter()
-                    .filter_map(|group| name(*group))
-                    .for_each(touch);
-                let record = ledger
-                    .sources
-                    .get(source)
-                    .and_then(|l| l.persons.get(person));
-                let current = record.is_some_and(|record| {
-                    let placed = record.placed.as_ref().map(|said| said.at);
-                    placed.max(record.left.as_ref().map(|said| said.at)) <= Some(*at)
-                });
-                Some(*new && current)
-            }
-            About::Snapshot => {
-                if let Some(view) = view {
-                    let names = view.records().filter_map(|(group, _)| view.name_of(group));
-                    names.for_each(touch);
-                }
-                None
-            }
-            About::SeedRow => {
-                self.touched.everything = true;
-                Some(*new)
-            }
-        }
+        touched
     }
 }
 

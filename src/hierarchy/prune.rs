@@ -55,7 +55,12 @@ impl Ledger {
             // Of a name that was never another one, the newest seed's time says it all.
             let mut times: Vec<(GroupId, Times)> = Vec::new();
             for (name, known) in &self.seeded {
-                if known.len() > 1 && reached_from([*name].into(), &views, names).len() == 1 {
+                let has_others = || {
+                    views
+                        .iter()
+                        .any(|(_, _, v)| v.has_other_names(*name, names))
+                };
+                if known.len() > 1 && !has_others() {
                     let newest = known.last();
                     let kept = known
                         .iter()

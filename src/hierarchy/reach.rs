@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
     records::{LedgerScope, NamedSaying, Placement, Ref, SourceLedger},
-    table::{GroupId, Names},
+    table::{GroupId, KeyId, Names},
     view::Life,
-    views::Views,
+    views::{SourceId, Views},
 };
 
 /// The groups, by present names, on which what is projected may depend: those that live for any
@@ -59,12 +59,20 @@ pub(super) fn reached_from(
     names: &Names<'_>,
 ) -> BTreeSet<GroupId> {
     let mut reached = BTreeSet::new();
+    let mut followed: HashSet<(SourceId, KeyId)> = HashSet::new();
     let mut queue: Vec<GroupId> = starts.into_iter().collect();
     while let Some(name) = queue.pop() {
-        if reached.insert(name) {
-            for (_, _, view) in views.iter() {
-                queue.extend(view.names_led_to(name, names));
+        if !reached.insert(name) {
+            continue;
+        }
+        for (source, _, view) in views.iter() {
+            queue.extend(view.renamed_to(name));
+            for key in view.bearers(name) {
+                if followed.insert((source, *key)) {
+                    queue.extend(view.bore(*key).iter().map(|(_, group)| *group));
+                }
             }
+            queue.extend(view.numbered_name(name, names));
         }
     }
     reached

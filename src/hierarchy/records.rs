@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::{
     statement::EventId,
     table::{GroupId, KeyId, Table},
-    thinning::Compacted,
+    thinning::{Compacted, Kept},
 };
 use crate::timestamp::Timestamp;
 
@@ -305,54 +305,127 @@ impl SourceLedger {
     }
 }
 
+impl SourceLedger {
+    /// Adds what its records do not hold yet.
+    pub(super) fn add<'k>(&mut self, added: impl Iterator<Item = &'k Kept>, table: &Table) {
+        let mut bores: Vec<(KeyId, Bore)> = Vec::new();
+        let mut sayings: Vec<(GroupId, Saying)> = Vec::new();
+        for added in added {
+            match added {
+                Kept::Bore(key, bore) => bores.push((*key, *bore)),
+                Kept::Saying(name, saying) => sayings.push((*name, *saying)),
+            }
+        }
+        // Stable: of one that came twice the first one counts.
+        bores.sort_by_key(|(key, _)| *key);
+        for of_one in bores.chunk_by(|(a, _), (b, _)| a == b) {
+            if let Some((key, _)) = of_one.first() {
+                let record = self.ids.entry(*key).or_default();
+                let bores = of_one.iter().map(|(_, bore)| *bore);
+                match of_one.len() {
+                    ..=FEW => bores.for_each(|bore| {
+                        record.bore(bore, table);
+                    }),
+                    _ => merge(&mut record.names, bores, |a, b| a.compare(b, table)),
+                }
+            }
+        }
+        sayings.sort_by_key(|(name, _)| *name);
+        for of_one in sayings.chunk_by(|(a, _), (b, _)| a == b) {
+            if let Some((name, _)) = of_one.first() {
+                let record = self.names.entry(*name).or_default();
+                let said = of_one.iter().map(|(_, saying)| *saying);
+                match of_one.len() {
+                    ..=FEW => said.for_each(|saying| {
+                        record.take(saying, table);
+                    }),
+                    _ => merge(&mut record.said, said, |a, b| a.compare(b, table)),
+                }
+            }
+        }
+    }
+}
+
+/// So many are put into their places one by one; in tests all are merged.
+const FEW: usize = if cfg!(test) { 0 } else { 8 };
+
+/// Merges what is new into what is sorted; of what came twice the first one counts.
+fn merge<T: Copy>(
+    known: &mut SmallVec<[T; 1]>,
+    new: impl Iterator<Item = T>,
+    compare: impl Fn(&T, &T) -> Ordering,
+) {
+    known.extend(new);
+    known.sort_by(&compare);
+    known.dedup_by(|next, known| compare(next, known) == Ordering::Equal);
+}
+
+impl Bore {
+    fn compare(&self, other: &Self, table: &Table) -> Ordering {
+        let at = self.at.cmp(&other.at);
+        at.then_with(|| table.cmp_groups(self.name, other.name))
+    }
+}
+
+impl Saying {
+    fn compare(&self, other: &Self, table: &Table) -> Ordering {
+        let at = self.at.cmp(&other.at);
+        at.then_with(|| self.what.compare(&other.what, table))
+    }
+}
+
 impl NameRecord {
     /// Where it is, or would be.
     pub(super) fn place_of(&self, saying: &Saying, table: &Table) -> Result<usize, usize> {
-        self.said.binary_search_by(|known| {
-            let at = known.at.cmp(&saying.at);
-            at.then_with(|| known.what.compare(&saying.what, table))
-        })
+        self.said
+            .binary_search_by(|known| known.compare(saying, table))
     }
 
     /// Takes a saying, with the earliest receipt; says whether it was new.
     pub(super) fn take(&mut self, saying: Saying, table: &Table) -> bool {
-        match self.place_of(&saying, table) {
-            Ok(known) => {
-                if let Some(known) = self.said.get_mut(known) {
-                    known.received = known.received.min(saying.received);
-                }
-                false
-            }
-            Err(place) => {
-                self.said.insert(place, saying);
-                true
-            }
+        let new = !self.knows(&saying, table);
+        if new && let Err(place) = self.place_of(&saying, table) {
+            self.said.insert(place, saying);
         }
+        new
+    }
+
+    /// Whether it is there already; the receipt is the earliest then.
+    pub(super) fn knows(&mut self, saying: &Saying, table: &Table) -> bool {
+        let known = self.place_of(saying, table).ok();
+        let known = known.and_then(|place| self.said.get_mut(place));
+        if let Some(known) = known {
+            known.received = known.received.min(saying.received);
+            return true;
+        }
+        false
     }
 }
 
 impl IdRecord {
     /// Where it is, or would be.
     pub(super) fn place_of(&self, bore: &Bore, table: &Table) -> Result<usize, usize> {
-        self.names.binary_search_by(|known| {
-            let at = known.at.cmp(&bore.at);
-            at.then_with(|| table.cmp_groups(known.name, bore.name))
-        })
+        self.names
+            .binary_search_by(|known| known.compare(bore, table))
     }
 
     /// Notes a name that it bore, with the earliest receipt; says whether it was new.
     pub(super) fn bore(&mut self, bore: Bore, table: &Table) -> bool {
-        match self.place_of(&bore, table) {
-            Ok(known) => {
-                if let Some(known) = self.names.get_mut(known) {
-                    known.received = known.received.min(bore.received);
-                }
-                false
-            }
-            Err(place) => {
-                self.names.insert(place, bore);
-                true
-            }
+        let new = !self.knows(&bore, table);
+        if new && let Err(place) = self.place_of(&bore, table) {
+            self.names.insert(place, bore);
         }
+        new
+    }
+
+    /// Whether that it bore a name is there already; the receipt is the earliest then.
+    pub(super) fn knows(&mut self, bore: &Bore, table: &Table) -> bool {
+        let known = self.place_of(bore, table).ok();
+        let known = known.and_then(|place| self.names.get_mut(place));
+        if let Some(known) = known {
+            known.received = known.received.min(bore.received);
+            return true;
+        }
+        false
     }
 }

@@ -9,8 +9,9 @@ use super::{
     ledger::Ledger,
     project::Rules,
     published::{Present, Published},
-    settle::{Edges, Settled, Waiting, settle},
+    settle::{Edges, Settled, Telling, Waiting, settle},
     statement::SourceName,
+    subjects::Subjects,
     table::{Dense, GroupId, Names, Order},
     view::Life,
     views::Views,
@@ -26,18 +27,28 @@ pub(super) struct Resolved<'a> {
     pub(super) present: Present,
     /// When a seed last held a group.
     pub(super) seeded: Dense<GroupId, Option<Timestamp>>,
+    /// What who asks is concerned with.
+    pub(super) subjects: Subjects,
     pub(super) claims: Dense<GroupId, Claims>,
     pub(super) edges: Edges,
     pub(super) waiting: Vec<Waiting>,
 }
 
 impl<'a> Resolved<'a> {
-    /// Resolves and settles; `names` may have more than the ledger's already.
+    /// Resolves and settles; `names` may have more than the ledger's already. `subjects_of` says, by what everything is called now,
+    /// what who asks is concerned with: a cycle may be too long to be told whole, so that only settling it knows who is in it.
     pub(super) fn of(
         ledger: &'a Ledger,
         published: Option<&Published>,
         rules: &Rules,
         mut names: Names<'a>,
+        telling: Telling,
+        subjects_of: impl FnOnce(
+            &Views<'a>,
+            &Present,
+            &Dense<GroupId, Option<Timestamp>>,
+            &Names<'a>,
+        ) -> Subjects,
     ) -> Self {
         let views = Views::new(ledger, rules, &mut names);
         let present = published
@@ -49,7 +60,9 @@ impl<'a> Resolved<'a> {
             .unwrap_or_default();
         let seeded = views.seeded(&names);
         let mut claims = gather(&views, rules, &seeded, &names);
-        let Settled { mut edges, waiting } = settle(&mut claims, &parents, &names, &order);
+        let subjects = subjects_of(&views, &present, &seeded, &names);
+        let Settled { mut edges, waiting } =
+            settle(&mut claims, &parents, &names, &order, &subjects, telling);
         if rules.attach_roots {
             attach_roots(&views, &claims, &mut edges, &names);
         }
@@ -59,6 +72,7 @@ impl<'a> Resolved<'a> {
             views,
             present,
             seeded,
+            subjects,
             claims,
             edges,
             waiting,

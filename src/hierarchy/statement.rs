@@ -170,6 +170,20 @@ pub enum Statement {
     Complete(Scope),
 }
 
+impl Statement {
+    /// Whether it says no more than that something is no longer.
+    pub const fn is_an_end(&self) -> bool {
+        match self {
+            Self::Gone { .. } => true,
+            Self::Person { says, .. } => matches!(says, PersonSays::Left),
+            Self::Exists { .. }
+            | Self::Member { .. }
+            | Self::Renamed { .. }
+            | Self::Complete(_) => false,
+        }
+    }
+}
+
 /// What a person's record says.
 #[derive(Clone, Debug)]
 pub enum PersonSays {

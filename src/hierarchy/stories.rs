@@ -1,9 +1,9 @@
 //! The model by example: one short history a sentence.
 
 use super::{
-    Delivery, Group, GroupRef, HeldReason, Key, Ledger, Merged, Name, Parent, PersonId, PersonSays,
-    Plan, Projection, Published, Relationship, Rules, Salt, Scope, SeedRows, SourceName, Stated,
-    Statement, plan::Guard,
+    Delivery, Group, GroupRef, Held, HeldReason, Key, Ledger, Merged, Name, Parent, PersonId,
+    PersonSays, Plan, Projection, Published, Relationship, Rules, Salt, Scope, SeedRows,
+    SourceName, Stated, Statement, plan::Guard,
 };
 use crate::timestamp::Timestamp;
 
@@ -984,4 +984,113 @@ fn a_rename_that_is_thinned_out_is_new_only_once() {
     assert!(!again.changed);
     let projection = Projection::of(&story.ledger, None, &story.rules, &again);
     assert_eq!((projection.applied, projection.stale), (0, 2));
+}
+
+/// Groups each under the next, and the last under the first.
+fn ring(prefix: &str, count: usize) -> Vec<Statement> {
+    let name = |at: usize| format!("Dept {prefix}{:05}", at % count);
+    let placed = (0..count).map(|at| exists(&name(at), &name(at + 1)));
+    placed.collect()
+}
+
+#[test]
+fn a_long_cycle_concerns_those_whose_groups_are_in_it_and_nobody_else() {
+    let mut story = Story::new();
+    story.says("hr", 1, ring("r", 1_500));
+    let concerned = |story: &Story, merged: &Merged| {
+        let published = story.published.as_ref();
+        let projection = Projection::of(&story.ledger, published, &story.rules, merged);
+        assert_eq!(projection.held.len(), 1);
+        assert_eq!(projection.held[0].cycle.len(), 1_000);
+        assert_eq!(projection.held[0].cycle_groups, Some(1_500));
+        projection.held_of_its_own().len()
+    };
+    let merged = story.says("it", 2, vec![exists("Dept Sales", "-")]);
+    assert_eq!(concerned(&story, &merged), 0);
+    // Neither is who names one of its groups as a parent.
+    let merged = story.says("it", 2, vec![exists("Dept Support", "Dept r01200")]);
+    assert_eq!(concerned(&story, &merged), 0);
+    let held = story.project().held.remove(0);
+    let told = |name: &str| held.cycle.iter().any(|group| group.group == name);
+    for name in ["r00000", "r00600", "r01200", "r01499"] {
+        let (name, parent) = (name, "-");
+        let said = exists(&format!("Dept {name}"), parent);
+        let mut story = Story {
+            ledger: story.ledger.clone(),
+            published: None,
+            rules: story.rules.clone(),
+        };
+        // It is older than what is known, and about a group of the cycle all the same.
+        let merged = story.says("hr", 0, vec![said]);
+        assert_eq!(concerned(&story, &merged), 1, "told: {}", told(name));
+    }
+    assert!(told("r00600") && !told("r01200"));
+}
+
+#[test]
+fn the_cycles_of_others_leave_room_for_one_s_own_to_be_told() {
+    let mut story = Story::new();
+    for at in 0..12 {
+        story.says("hr", 1, ring(&format!("a{at:02}x"), 1_000));
+    }
+    let merged = story.says("it", 2, ring("own", 500));
+    let projection = Projection::of(&story.ledger, None, &story.rules, &merged);
+    assert_eq!(projection.held.len(), 13);
+    let told: usize = projection.held.iter().map(|held| held.cycle.len()).sum();
+    assert_eq!(told, 10_000 + 2 * 2 + 500);
+    let own = projection.held_of_its_own();
+    assert_eq!(own.len(), 1);
+    assert_eq!((own[0].cycle.len(), own[0].cycle_groups), (500, None));
+}
+
+#[test]
+fn what_waits_of_one_s_own_groups_is_told_before_the_cycles_that_they_are_in() {
+    let mut story = Story::new();
+    story.says("hr", 2, vec![exists("Dept A", "Dept B")]);
+    story.says("hr", 3, vec![exists("Dept B", "Dept A")]);
+    let merged = story.says(
+        "it",
+        1,
+        vec![exists("Dept A", "-"), exists("Dept X", "#unknown")],
+    );
+    let projection = Projection::of(&story.ledger, None, &story.rules, &merged);
+    let groups = |held: &[Held]| {
+        let groups = held.iter().map(|held| held.group.clone());
+        groups.collect::<Vec<String>>()
+    };
+    let own = projection.held_of_its_own();
+    assert_eq!(groups(&own), ["X", "B"]);
+}
+
+#[test]
+fn who_looks_is_told_cycles_whole() {
+    let mut story = Story::new();
+    story.says("hr", 1, ring("r", 1_500));
+    let seen = Projection::to_look_at(&story.ledger, None, &story.rules);
+    assert_eq!(seen.hierarchy, story.project().hierarchy);
+    let [held] = seen.held.as_slice() else {
+        panic!("{}", seen.held.len());
+    };
+    assert_eq!((held.cycle.len(), held.cycle_groups), (1_500, None));
+}
+
+#[test]
+fn a_cycle_is_shortened_by_bytes_and_says_how_long_it_is() {
+    let mut story = Story::new();
+    story.says("hr", 1, ring("r", 1_200));
+    let told = |most_bytes: usize| {
+        let mut held = story.project().held.remove(0);
+        held.shorten(most_bytes);
+        (held.cycle.len(), held.cycle_groups)
+    };
+    assert_eq!(told(1_000_000), (1_000, Some(1_200)));
+    // A name of six bytes and a type of four, in JSON.
+    let one = r#"{"group":"r00000","groupType":"Dept"},"#.len();
+    assert_eq!(told(10 * one), (10, Some(1_200)));
+    assert_eq!(told(0), (2, Some(1_200)));
+    story = Story::new();
+    story.says("hr", 1, ring("r", 5));
+    let mut held = story.project().held.remove(0);
+    held.shorten(3 * one);
+    assert_eq!((held.cycle.len(), held.cycle_groups), (3, Some(5)));
 }

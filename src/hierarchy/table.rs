@@ -50,7 +50,7 @@ impl Number for KeyId {
 }
 
 /// More than four thousand million names fit into no function's memory.
-fn number(index: usize) -> u32 {
+pub(super) fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
 

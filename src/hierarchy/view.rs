@@ -14,6 +14,7 @@ use super::{
         SourceLedger, Stamp,
     },
     table::{Dense, GroupId, KeyId, Names, Table},
+    tenure::Tenures,
 };
 use crate::timestamp::Timestamp;
 
@@ -94,7 +95,7 @@ impl Target {
 }
 
 /// The names that an id bore, each with its time.
-type Bore = SmallVec<[(Stamp, GroupId); 1]>;
+pub(super) type Bore = SmallVec<[(Stamp, GroupId); 1]>;
 
 /// A source's ledger, resolved.
 #[derive(Debug)]
@@ -107,6 +108,12 @@ pub(super) struct View<'a> {
     pub(super) renames: HashMap<GroupId, Vec<(Stamp, GroupId)>>,
     pub(super) renamed_from: HashMap<GroupId, Vec<(Stamp, GroupId)>>,
     pub(super) renamed_ids: HashMap<(GroupId, Stamp), KeyId>,
+    /// By what renames by name renamed, and when, the first name of it.
+    pub(super) first_names: HashMap<(GroupId, Stamp), GroupId>,
+    /// Of ids that were told of often, of each name that they bore where the next other one is.
+    pub(super) changes: HashMap<KeyId, Vec<u32>>,
+    /// Of names that many ids bore who bore them when.
+    pub(super) tenures: Tenures,
     /// Of which groups all children were said, and when last.
     complete_children: HashMap<Ref, Timestamp>,
     /// Where a rename by name leads in the end, and since when.
@@ -134,6 +141,9 @@ impl<'a> View<'a> {
             renames: HashMap::new(),
             renamed_from: HashMap::new(),
             renamed_ids: HashMap::new(),
+            first_names: HashMap::new(),
+            changes: HashMap::new(),
+            tenures: Tenures::default(),
             complete_children: HashMap::new(),
             carried: HashMap::new(),
             records: Vec::with_capacity(ledger.ids.len() + ledger.names.len()),

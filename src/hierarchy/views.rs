@@ -1,6 +1,9 @@
 //! All configured sources' views together, and what names mean across them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +30,7 @@ pub(super) enum Anchor {
 }
 
 /// A configured source's place among them all, by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct SourceId(u32);
 
 /// The configured sources' views, and the seed.
@@ -38,6 +41,8 @@ pub(super) struct Views<'a> {
     seeded: &'a BTreeMap<GroupId, Times>,
     /// Whether names may lead to others: else nothing needs to be followed.
     has_other_names: bool,
+    /// Where seeded names lead that were followed over several renames: no chain is followed twice.
+    followed: RefCell<HashMap<(GroupId, Stamp), GroupId>>,
 }
 
 impl<'a> Views<'a> {
@@ -71,6 +76,7 @@ impl<'a> Views<'a> {
             seed: ledger.seed.as_ref(),
             seeded: &ledger.seeded,
             has_other_names,
+            followed: RefCell::default(),
         }
     }
 
@@ -182,15 +188,23 @@ impl<'a> Views<'a> {
         if !self.has_other_names {
             return name;
         }
-        loop {
+        let mut steps: Vec<(GroupId, Stamp)> = Vec::new();
+        let found = loop {
             let views = || self.by_source.iter().map(|(_, view)| view);
             if let Some(shown) = views().find_map(|view| view.numbered_name(name, names)) {
-                return shown;
+                break shown;
             }
             let next = views().filter_map(|view| view.next_name(name, at, names));
             let next = next.min_by(|(a, x), (b, y)| a.cmp(b).then_with(|| names.cmp(*x, *y)));
-            let Some((later, to)) = next else { return name };
+            let Some((later, to)) = next else { break name };
             (name, at) = (to, later);
-        }
+            if let Some(known) = self.followed.borrow().get(&(name, at)) {
+                break *known;
+            }
+            steps.push((name, at));
+        };
+        let steps = steps.into_iter().map(|step| (step, found));
+        self.followed.borrow_mut().extend(steps);
+        found
     }
 }

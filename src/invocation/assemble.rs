@@ -89,6 +89,7 @@ impl Function {
             seed_required: config.seed_required,
             tombstone_age: config.tombstone_age,
             dry_run: config.dry_run,
+            max_state_bytes: config.max_state_bytes,
         };
         for (name, other) in config.sources.sharing_a_secret() {
             tracing::warn!(

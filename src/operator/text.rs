@@ -131,11 +131,19 @@ fn held_statement(held: &Held) -> String {
         (_, _, None) => "at the top".to_owned(),
     };
     let source = held.source.as_deref().unwrap_or("nobody");
-    let cycle = held.cycle.iter().chain(held.cycle.first());
+    let untold = held
+        .cycle_groups
+        .map(|all| all.saturating_sub(held.cycle.len()));
+    let closes = held.cycle.first().filter(|_| untold.is_none());
+    let cycle = held.cycle.iter().chain(closes);
     let cycle: Vec<String> = cycle.map(|g| named(&g.group_type, &g.group)).collect();
+    let untold = untold.map(|untold| format!(" under {untold} more"));
     let cycle = match cycle.is_empty() {
         true => String::new(),
-        false => format!(": that would be a cycle, {}", cycle.join(" under ")),
+        false => {
+            let untold = untold.unwrap_or_default();
+            format!(": that would be a cycle, {}{untold}", cycle.join(" under "))
+        }
     };
     let to_do = match held.reason {
         HeldReason::Cycle => "; let a source place one of them elsewhere, or seed them",

@@ -7,17 +7,25 @@ use super::{
     fault::BodyFault,
     form,
     given::{Asked, Given},
-    place::{json_path, wanted},
+    place::wanted,
     reader::{KeyPath, Reader},
+    search::json_path,
 };
 
 const CONTENT_TYPE: &str = "content-type";
+
+/// No sender nests so deeply; and what is found by a path is told with the way to it.
+const MAX_DEPTH: usize = 64;
+
+/// Deeper than this nothing is read at all.
+const DEEPEST: usize = 127;
 
 /// How a source's bodies are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BodyForm {
     encoding: Encoding,
     envelope: Option<(KeyPath, JsonPath)>,
+    max_depth: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +53,20 @@ impl BodyForm {
             ("form", Encoding::Form),
         ];
         let encoding = reader.one_of("body", &words).unwrap_or(Encoding::Auto);
+        let max_depth = match reader.count("max_depth") {
+            None => MAX_DEPTH,
+            Some(depth) => usize::try_from(depth).unwrap_or(usize::MAX),
+        };
+        if !(1..=DEEPEST).contains(&max_depth) {
+            reader.problem("max_depth", format!("must be from 1 to {DEEPEST}"));
+        }
         let key = reader.path("envelope");
         let envelope = reader.text("envelope");
         let envelope = envelope.and_then(|path| json_path(&path, &key, reader));
         Self {
             encoding,
             envelope: envelope.map(|path| (key, path)),
+            max_depth,
         }
     }
 
@@ -75,7 +91,9 @@ impl BodyForm {
             return Err(NoBody::Unfitting(fault));
         };
         match inner {
-            Value::String(text) => parse(text, "the envelope's text").map_err(NoBody::Unreadable),
+            Value::String(text) => self
+                .parse(text, "the envelope's text")
+                .map_err(NoBody::Unreadable),
             inner => Ok((*inner).clone()),
         }
     }
@@ -86,7 +104,7 @@ impl BodyForm {
         }
         let json = || {
             let text = std::str::from_utf8(body).map_err(|_| "the body is not UTF-8".to_owned())?;
-            parse(text, "the body")
+            self.parse(text, "the body")
         };
         match self.encoding {
             Encoding::Json => json(),
@@ -104,6 +122,37 @@ impl BodyForm {
             },
         }
     }
+}
+
+impl BodyForm {
+    fn parse(&self, text: &str, what: &str) -> Result<Value, String> {
+        let Self { max_depth, .. } = self;
+        if is_deeper(text, *max_depth) {
+            return Err(format!("{what} is nested deeper than {max_depth} levels"));
+        }
+        parse(text, what)
+    }
+}
+
+/// Whether arrays and objects stand in one another more often than this. It is asked before anything is built of them.
+fn is_deeper(json: &str, than: usize) -> bool {
+    let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match (in_text, byte) {
+            (true, _) if is_escaped => is_escaped = false,
+            (true, b'\\') => is_escaped = true,
+            (_, b'"') => in_text = !in_text,
+            (false, b'[' | b'{') => {
+                depth = depth.saturating_add(1);
+                if depth > than {
+                    return true;
+                }
+            }
+            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            (_, _) => {}
+        }
+    }
+    false
 }
 
 /// What the content type says.
@@ -186,6 +235,32 @@ mod tests {
             Ok(json.clone())
         );
         assert_eq!(read("body = 'json'", Some(FORM), r#"{"a":"1"}"#), Ok(json));
+    }
+
+    #[test]
+    fn what_is_nested_too_deeply_is_refused_before_it_is_read() {
+        let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read("", None, &deep(64)).is_ok());
+        let told = "the body is nested deeper than 64 levels";
+        check_unreadable("", None, &deep(65), told);
+        check_unreadable("", None, &"[".repeat(100_000), told);
+        check_unreadable("", None, &"{\"a\":".repeat(100_000), told);
+        assert!(read("max_depth = 127", None, &deep(127)).is_ok());
+        let told = "the body is nested deeper than 2 levels";
+        check_unreadable("max_depth = 2", None, "[[{}]]", told);
+        // Brackets in texts are none, and after a quote that is escaped the text goes on.
+        assert!(read("max_depth = 2", None, r#"["[[[\"[[[\\", {"[{[": "]"}]"#).is_ok());
+        let inner = json!({"e": deep(65)}).to_string();
+        let told = "the envelope's text is nested deeper than 64 levels";
+        check_unreadable("envelope = '$.e'", None, &inner, told);
+    }
+
+    #[test]
+    fn a_depth_that_nothing_could_have_is_a_problem() {
+        for depth in ["0", "128"] {
+            let (_, problems) = reading(&format!("max_depth = {depth}"), BodyForm::read);
+            assert_eq!(problems.len(), 1, "{problems:?}");
+        }
     }
 
     #[test]

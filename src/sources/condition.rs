@@ -85,6 +85,11 @@ impl Condition {
         })
     }
 
+    /// Whether its place is searched for at any depth.
+    pub(super) fn descends(&self) -> bool {
+        self.at.descends()
+    }
+
     /// Whether it holds.
     pub fn holds(&self, here: Here<'_>) -> bool {
         let nodes = self.at.nodes(here);

@@ -64,8 +64,13 @@ impl Faults {
     }
 
     pub(super) fn tell(&mut self, fault: BodyFault) {
+        self.tell_by(|| fault);
+    }
+
+    /// As [`Self::tell`], of a fault that is only made where it is told.
+    pub(super) fn tell_by(&mut self, fault: impl FnOnce() -> BodyFault) {
         if self.told.len() < FAULTS_TOLD {
-            self.told.push(fault);
+            self.told.push(fault());
         } else {
             self.others = self.others.saturating_add(1);
         }

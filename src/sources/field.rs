@@ -127,6 +127,11 @@ impl Field {
         self.places().for_each(|place| place.asks(asked));
     }
 
+    /// Whether one of its places is searched for at any depth.
+    pub(super) fn descends(&self) -> bool {
+        self.places().any(Place::descends)
+    }
+
     /// Whether one of its places is in a record, rather than beside it.
     pub fn asks_record(&self) -> bool {
         self.record_places().next().is_some()
@@ -507,6 +512,15 @@ mod tests {
         check_problems(
             "name = { from = [] }",
             &["name.from must be a place or an array of places"],
+        );
+    }
+
+    #[test]
+    fn what_is_found_at_any_depth_is_told_where_it_stands() {
+        check_fault(
+            "name = '$..a'",
+            json!({"b": [0, {"a": {"c": 1}}], "d": {"a": null}}),
+            "$['b'][1]['a']",
         );
     }
 

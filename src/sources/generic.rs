@@ -5,7 +5,10 @@
 
 use serde_json::{Map, Value};
 
-use super::fault::{BodyFault, Faults};
+use super::{
+    fault::{BodyFault, Faults},
+    rules::MAX_STATEMENTS,
+};
 use crate::{
     hierarchy::{
         EventId, Group, GroupRef, Key, Name, Parent, Relationship, Scope, Stated, Statement,
@@ -68,6 +71,12 @@ pub fn map(body: &Value) -> Result<GenericBody, Vec<BodyFault>> {
                 "can't stand beside changes: send one or the other",
             );
         }
+    }
+    if statements.len() > MAX_STATEMENTS {
+        faults.add(
+            "",
+            format!("goes beyond the {MAX_STATEMENTS} statements of one body"),
+        );
     }
     faults.finish()?;
     let statements = statements

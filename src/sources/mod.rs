@@ -19,5 +19,6 @@ pub mod proof;
 pub mod reader;
 pub mod rules;
 pub mod scheme;
+pub mod search;
 pub mod snapshot;
 pub mod times;

@@ -11,19 +11,23 @@ use serde_json_path::{JsonPath, PathElement};
 use super::{
     given::{Asked, Given},
     reader::{KeyPath, Reader},
+    search::{Search, is_singular, located},
 };
 
 /// Names and paths are the sender's text in part, so they are shown only so far: a thousand faults must fit into one answer.
 const NAME_SHOWN: usize = 100;
 const PATH_SHOWN: usize = 400;
 
+/// The arrays of rules: what is in their items is read of every record.
+const RULES: [&str; 2] = ["groups", "persons"];
+
 /// Where a value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// In the record, or in the body where there is no record.
-    Record(JsonPath),
+    Record(Search),
     /// In the whole body.
-    Body(JsonPath),
+    Body(Search),
     /// In a header, by its name in lower case.
     Header(String),
     /// In a parameter of the query.
@@ -48,6 +52,15 @@ pub struct Here<'a> {
 pub enum Spot<'a> {
     /// In the body, from its root.
     Body(Vec<PathElement<'a>>),
+    /// Somewhere in a record, where it is looked for once that is to be told.
+    Within {
+        /// Where the record stands, from the body's root.
+        at: &'a [PathElement<'a>],
+        /// The record.
+        record: &'a Value,
+        /// The value itself, of the record.
+        value: &'a Value,
+    },
     /// In a header or the query, as the place is written.
     Beside(String),
 }
@@ -71,81 +84,6 @@ impl<'a> Here<'a> {
             given,
         }
     }
-}
-
-/// Reads a JSONPath, and notes at which column it goes wrong.
-pub(super) fn json_path(text: &str, key: &KeyPath, sink: &mut Reader<'_>) -> Option<JsonPath> {
-    if !text.starts_with('$') {
-        let reason = "must be a JSONPath, which begins with $";
-        sink.problem_at(key.clone(), reason);
-        return None;
-    }
-    if asks_for_a_pattern(text) {
-        let reason =
-            "must have the pattern itself in match() and search(): one from a body could be any";
-        sink.problem_at(key.clone(), reason);
-        return None;
-    }
-    match JsonPath::parse(text) {
-        Ok(path) => Some(path),
-        Err(error) => {
-            let before = text.get(..error.position()).unwrap_or(text);
-            let column = before.chars().count().saturating_add(1);
-            // The parser has words for some errors only.
-            let why = error.message().replace("parser error", "not understood");
-            let reason = format!("is no JSONPath: at column {column}, {why}");
-            sink.problem_at(key.clone(), reason);
-            None
-        }
-    }
-}
-
-/// Whether `match()` or `search()` is to take its pattern from what is searched.
-fn asks_for_a_pattern(path: &str) -> bool {
-    let (mut quote, mut is_escaped) = (None, false);
-    // Of every bracket that is open, whether it is that of a function that takes a pattern; and where its pattern is to begin.
-    let mut open_brackets = Vec::new();
-    let (mut word, mut is_pattern_next) = (String::new(), false);
-    for c in path.chars() {
-        match (quote, c) {
-            (Some(_), _) if is_escaped => is_escaped = false,
-            (Some(_), '\\') => is_escaped = true,
-            (Some(open), c) if open == c => quote = None,
-            (Some(_), _) => {}
-            (None, c) if c.is_whitespace() => {}
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                is_pattern_next = false;
-            }
-            (None, _) if is_pattern_next => return true,
-            (None, '(') => open_brackets.push(matches!(word.as_str(), "match" | "search")),
-            (None, '[') => open_brackets.push(false),
-            (None, ')' | ']') => drop(open_brackets.pop()),
-            (None, ',') => is_pattern_next = open_brackets.last() == Some(&true),
-            (None, _) => {}
-        }
-        match quote.is_none() && (c.is_alphanumeric() || c == '_') {
-            true => word.push(c),
-            false => word.clear(),
-        }
-    }
-    false
-}
-
-/// What a JSONPath selects in a record, with paths from the body's root.
-pub(super) fn select<'a>(
-    path: &JsonPath,
-    record: &'a Value,
-    at: &[PathElement<'a>],
-) -> Vec<(&'a Value, Vec<PathElement<'a>>)> {
-    let located = path.query_located(record).all().into_iter();
-    located
-        .map(|node| {
-            let value = node.node();
-            let below = node.to_location().into_iter();
-            (value, at.iter().cloned().chain(below).collect())
-        })
-        .collect()
 }
 
 /// How a JSONPath is told that selects nothing below `at`: normalized as far as it names one place.
@@ -177,34 +115,21 @@ pub(super) fn wanted(path: &JsonPath, at: &[PathElement<'_>]) -> String {
     }
 }
 
-/// The records that a JSONPath selects: an array is its items, and `null` is none.
-pub(super) fn records<'a>(
-    path: &JsonPath,
-    record: &'a Value,
-    at: &[PathElement<'a>],
-) -> Vec<(&'a Value, Vec<PathElement<'a>>)> {
-    let mut records = Vec::new();
-    for (value, path) in select(path, record, at) {
-        match value {
-            Value::Array(items) => records.extend(items.iter().enumerate().map(|(index, item)| {
-                let index = PathElement::Index(index);
-                (item, path.iter().cloned().chain([index]).collect())
-            })),
-            one => records.push((one, path)),
-        }
-    }
-    records.retain(|(value, _)| !value.is_null());
-    records
-}
-
 impl Place {
     /// Reads a place as it is written in `sources.toml`; what is wrong is noted.
     pub(super) fn parse(text: &str, key: &KeyPath, sink: &mut Reader<'_>) -> Option<Self> {
         if text.starts_with('$') {
-            return json_path(text, key, sink).map(Self::Record);
+            return Search::parse(text, key, sink).map(Self::Record);
         }
         if let Some(path) = text.strip_prefix("body:") {
-            return json_path(path, key, sink).map(Self::Body);
+            let search = Search::parse(path, key, sink)?;
+            // What is read once a body may search it.
+            if key.is_in_an_item_of(&RULES) && !is_singular(path) {
+                let reason = "must name one value, without \"..\", \"*\", filters, slices and commas: it is searched for every record";
+                sink.problem_at(key.clone(), reason);
+                return None;
+            }
+            return Some(Self::Body(search));
         }
         let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
         if let Some(name) = text.strip_prefix("header:").filter(|name| is_name(name)) {
@@ -221,9 +146,9 @@ impl Place {
 
     /// All that stands there.
     pub fn nodes<'a>(&self, here: Here<'a>) -> Vec<Node<'a>> {
-        let in_body = |(value, path)| Node {
+        let in_body = |(value, spot)| Node {
             value: Cow::Borrowed(value),
-            spot: Spot::Body(path),
+            spot,
         };
         let beside = |text: &String| Node {
             value: Cow::Owned(Value::String(text.clone())),
@@ -231,11 +156,11 @@ impl Place {
         };
         match self {
             Self::Record(path) => {
-                let found = select(path, here.record, here.at).into_iter();
+                let found = path.select(here.record, here.at).into_iter();
                 found.map(in_body).collect()
             }
             Self::Body(path) => {
-                let found = select(path, here.body, &[]).into_iter();
+                let found = path.select(here.body, &[]).into_iter();
                 found.map(in_body).collect()
             }
             Self::Header(name) => here
@@ -262,12 +187,20 @@ impl Place {
         }
     }
 
+    /// Whether it is searched for at any depth of a record.
+    pub(super) fn descends(&self) -> bool {
+        match self {
+            Self::Record(path) | Self::Body(path) => path.descends(),
+            Self::Header(_) | Self::Query(_) => false,
+        }
+    }
+
     /// How the place is told where nothing stands there.
     pub fn wanted(&self, here: Here<'_>) -> String {
         match self {
             // What is wanted follows behind where the record stands.
-            Self::Record(path) => wanted(path, here.at),
-            Self::Body(path) => wanted(path, &[]),
+            Self::Record(path) => wanted(path.path(), here.at),
+            Self::Body(path) => wanted(path.path(), &[]),
             Self::Header(_) | Self::Query(_) => self.to_string(),
         }
     }
@@ -276,8 +209,8 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Record(path) => write!(f, "{path}"),
-            Self::Body(path) => write!(f, "body:{path}"),
+            Self::Record(path) => write!(f, "{}", path.path()),
+            Self::Body(path) => write!(f, "body:{}", path.path()),
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Query(name) => write!(f, "query:{name}"),
         }
@@ -288,6 +221,11 @@ impl fmt::Display for Spot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Body(path) => f.write_str(&shown(path)),
+            Self::Within { at, record, value } => {
+                let below = located(record, value);
+                let path: Vec<PathElement<'_>> = at.iter().cloned().chain(below).collect();
+                f.write_str(&shown(&path))
+            }
             Self::Beside(place) => f.write_str(place),
         }
     }
@@ -480,6 +418,86 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_path_that_could_cost_too_much_is_refused() {
+        for path in [
+            "$..*..*",
+            "$..a..b",
+            "$..[?@..b]",
+            "$.a[?@..b]..c",
+            "$.a[?$.b == @.c]",
+            "$[?@[?@[?@[?@[?@]]]]]",
+            "$[0,0,0,0,0][0,0,0,0,0,0]",
+        ] {
+            let (place, problems) = reading("", |reader| {
+                Place::parse(path, &KeyPath::default().key("at"), reader)
+            });
+            assert_eq!((place, problems.len()), (None, 1), "{path}");
+            assert!(problems[0].starts_with("at must not "), "{problems:?}");
+        }
+        let long = format!("$.{}", "a".repeat(500));
+        check_problem(&long, "at must not be longer than 500 bytes");
+        for path in [
+            "$..a",
+            "$.a[?@..b]",
+            "$['..','$$','?','a..b'].c",
+            "$.a[?@.b == 'it\\'s ..$']",
+        ] {
+            assert!(matches!(place(path), Place::Record(_)), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_of_a_body_for_every_record_is_one_value() {
+        let parse = |path: &str, key: KeyPath| {
+            let text = format!("body:{path}");
+            reading("", |reader| Place::parse(&text, &key, reader))
+        };
+        let of_a_rule = || KeyPath::default().key("groups").index(0).key("at");
+        let of_a_body = || KeyPath::default().key("groups").key("event_id");
+        for path in [
+            "$..a",
+            "$.a[*]",
+            "$.a.*",
+            "$.a[?@.b]",
+            "$.a[0:2]",
+            "$['a','b']",
+            "$['a' , \"b\"]",
+            "$[0,1]",
+            "$['a\\'','b']",
+            "$[\"a']\"][?@.b]",
+        ] {
+            let (place, problems) = parse(path, of_a_rule());
+            let reason = "groups[0].at must name one value, without \"..\", \"*\", filters, slices and commas: it is searched for every record";
+            assert_eq!((place, problems), (None, vec![reason.to_owned()]), "{path}");
+            // What is read once a body may search it.
+            let (place, problems) = parse(path, of_a_body());
+            assert!(
+                matches!(place, Some(Place::Body(_))),
+                "{path}: {problems:?}"
+            );
+        }
+        for path in [
+            "$",
+            "$.a.b",
+            "$['a b'][0]",
+            "$[ \"a\" ] [ -1 ]",
+            "$[-1]",
+            "$.hook.event",
+            "$['a\\',\\'b']",
+            "$[\"','\"]",
+            "$[\"x']y\"].z",
+            "$['a\\\\'].b",
+            "$['*']['..'][0]",
+        ] {
+            let (place, problems) = parse(path, of_a_rule());
+            assert!(
+                matches!(place, Some(Place::Body(_))),
+                "{path}: {problems:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_pattern_stands_in_the_path_itself() {
         for path in [
             "$.a[?match(@.b, @.c)]",
@@ -492,8 +510,7 @@ pub(super) mod tests {
         for path in [
             "$.a[?match(@.b, 'c')]",
             "$.a[?search(@[\"b,\"] ,\"c\") && length(@.b) > 1]",
-            "$.a[?@.match == 'match(a,@.b)']",
-            "$['b','c']",
+            "$.a[?count(@['b','c']) == 1]",
         ] {
             assert!(matches!(place(path), Place::Record(_)), "{path}");
         }

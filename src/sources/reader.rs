@@ -47,6 +47,16 @@ impl KeyPath {
         segments
     }
 
+    /// Whether it is in an item of an array of one of these names.
+    pub(super) fn is_in_an_item_of(&self, names: &[&str]) -> bool {
+        let segments = self.segments();
+        let mut pairs = segments.iter().zip(segments.iter().skip(1));
+        pairs.any(|pair| match pair {
+            (Segment::Key(name), Segment::Index(_)) => names.contains(&name.as_str()),
+            (Segment::Key(_) | Segment::Index(_), _) => false,
+        })
+    }
+
     /// Whether the table holds this key, as read from so many segments on: an array or a plain value on the way stands
     /// for all below it.
     pub(super) fn is_in(&self, table: &Table, from: usize) -> bool {

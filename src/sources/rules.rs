@@ -7,7 +7,6 @@ mod persons;
 mod reference;
 
 use serde_json::Value;
-use serde_json_path::JsonPath;
 use time::UtcOffset;
 
 use self::{groups::GroupRule, persons::PersonRule};
@@ -16,8 +15,9 @@ use super::{
     fault::{BodyFault, Faults},
     field::Field,
     given::{Asked, Given},
-    place::{Here, json_path, records, shown},
+    place::{Here, shown},
     reader::{KeyPath, Reader},
+    search::{MAX_RECORDS, Search},
     times,
 };
 use crate::{
@@ -95,7 +95,12 @@ impl Rules {
         let Self { groups, persons } = self;
         let groups = groups.iter().map(Rule::Group);
         for rule in groups.chain(persons.iter().map(Rule::Person)) {
-            for (record, at) in records(&rule.records().at, body, &[]) {
+            let Records { key, at, .. } = rule.records();
+            let Ok(records) = at.records(body, &[]) else {
+                made.faults.tell(too_many(Here::body(body, given), key));
+                return made.outcome();
+            };
+            for (record, at) in records {
                 let here = Here {
                     record,
                     at: &at,
@@ -202,11 +207,14 @@ impl Made {
     }
 }
 
+const NOT_TWICE: &str = "must not have \"..\" where another place of the same table has it: records may stand in one another then, and each \
+                         would be searched again";
+
 /// Which records a rule is about, and what all kinds of rules read of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Records {
     key: KeyPath,
-    at: JsonPath,
+    at: Search,
     when: Vec<Condition>,
     time: Option<Field>,
     removed: Vec<Condition>,
@@ -220,6 +228,24 @@ impl Records {
             when: Condition::read_all(reader, "when"),
             time: Field::read(reader, "time"),
             removed: Condition::read_all(reader, "removed"),
+        }
+    }
+
+    /// Notes it where both the records and what is read of them (`others` besides its own) are searched for at any depth: records
+    /// may stand in one another then, and each would be searched again for all that it stands in.
+    fn check_descents(&self, others: bool, reader: &mut Reader<'_>) {
+        let Self {
+            key: _,
+            at,
+            when,
+            time,
+            removed,
+        } = self;
+        let mut conditions = when.iter().chain(removed);
+        let descends =
+            others || conditions.any(Condition::descends) || time.iter().any(Field::descends);
+        if at.descends() && descends {
+            reader.problem("at", NOT_TWICE);
         }
     }
 
@@ -261,10 +287,17 @@ impl Records {
 }
 
 /// Takes a JSONPath into a record; what is wrong is noted.
-fn read_path(reader: &mut Reader<'_>, name: &str) -> Option<JsonPath> {
+fn read_path(reader: &mut Reader<'_>, name: &str) -> Option<Search> {
     let key = reader.path(name);
     let text = reader.text(name)?;
-    json_path(&text, &key, reader)
+    Search::parse(&text, &key, reader)
+}
+
+/// The fault of a record in which a rule's path selects too many.
+fn too_many(here: Here<'_>, key: &KeyPath) -> BodyFault {
+    let detail =
+        format!("has more than the {MAX_RECORDS} records that a path with \"..\" may select");
+    BodyFault::new(shown(here.at), detail).by(key)
 }
 
 #[cfg(test)]

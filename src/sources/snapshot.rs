@@ -15,9 +15,10 @@ use super::{
     condition::Condition,
     given::Given,
     pages::Pages,
-    place::{Here, json_path},
+    place::Here,
     reader::{KeyPath, Reader},
     rules::{Outcome, Rules},
+    search::json_path,
 };
 use crate::{hierarchy::Scope, http::added_header};
 

@@ -1,7 +1,8 @@
 //! Queueing: what is genuine and understood is sent to the queue, and answered before it is published.
 //!
 //! What the queue does not take is published in the request, as without a queue. So a queue that is down, or asks for too
-//! small a message, costs time and loses nothing.
+//! small a message, costs time and loses nothing. So is what may find no room in the state: its sender is told, and not the
+//! dead-letter queue.
 
 use super::{Edge, Heard, Says};
 #[cfg(feature = "planted")]
@@ -40,6 +41,10 @@ impl Edge {
             | Says::ReadAgain(ThinEvent { event_id, .. }) => event_id,
             Says::Nothing(_) => return None,
         };
+        if self.bridge.seems_full() {
+            tracing::debug!("a webhook is not queued: the state is full, as far as is known");
+            return None;
+        }
         let _lap = Lap::of(&mut tally.steps.queue);
         if !webhook.is_taken_by(queue, deadlines).await {
             return None;

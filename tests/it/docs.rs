@@ -222,6 +222,10 @@ const RUN: &[(&str, Ran)] = &[
         Ran::By(".ci/run", "cargo bench --bench ratios"),
     ),
     (
+        "cargo bench --bench hostile",
+        Ran::By(".ci/run", "cargo bench --bench hostile"),
+    ),
+    (
         "cargo bench --bench model",
         Ran::Nobody("an hour; `cargo test --benches` shows that it runs"),
     ),

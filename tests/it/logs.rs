@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use calven_bridge::invocation::Failure;
 use lambda_runtime::tracing::subscriber;
 use serde_json::{Value, json};
 use stand_ins::{calven::Endpoint, fault::Fault};
@@ -210,7 +211,18 @@ async fn nothing_secret_is_logged() {
 
 /// The one line that an invocation of this world ends with.
 async fn told(world: &World, event: Value) -> Value {
-    let (_done, lines) = of(world.invoke(event)).await;
+    let (_answer, line) = told_or_failed(world, event).await;
+    line
+}
+
+/// What an invocation answers, and the one line that it ends with.
+pub(crate) async fn told_and_answered(world: &World, event: Value) -> (Value, Value) {
+    let (answer, line) = told_or_failed(world, event).await;
+    (answer.unwrap(), line)
+}
+
+async fn told_or_failed(world: &World, event: Value) -> (Result<Value, Failure>, Value) {
+    let (answer, lines) = of(world.invoke(event)).await;
     let ends = ["done", "the invocation failed"];
     let mut told = lines.into_iter().filter(|line| {
         let message = line["fields"]["message"].as_str().unwrap_or_default();
@@ -218,7 +230,7 @@ async fn told(world: &World, event: Value) -> Value {
     });
     let line = told.next().unwrap();
     assert_eq!(told.next(), None, "one line an invocation");
-    line["fields"].clone()
+    (answer, line["fields"].clone())
 }
 
 /// The steps that a line says were taken.

@@ -25,6 +25,7 @@ mod handshakes;
 mod harness;
 mod kept;
 mod leaks;
+mod limits;
 mod logs;
 mod measured;
 mod metrics;

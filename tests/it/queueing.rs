@@ -364,6 +364,28 @@ async fn the_poisoned_alone_end_in_the_dead_letter_queue_and_come_back_from_it()
 }
 
 #[tokio::test]
+async fn what_may_find_no_room_is_not_acknowledged_by_the_queue() {
+    let sqs = Sqs::start().await.unwrap();
+    let rows: Vec<String> = (0..100).map(|at| format!("Group {at} [Team]")).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let mut world = with(&sqs).start().await.seed(&rows).await;
+    let bytes = world.state().await.unwrap().to_string().len();
+    world.reconfigure("MAX_STATE_BYTES", &(bytes - 1).to_string());
+    // Who has not seen the state knows nothing of it, and what was acknowledged is taken from the reserve.
+    let answer = world.webhook("acme", &body(1, upsert("A [T]"))).await;
+    assert_eq!(answer.word(), (202, "accepted"));
+    assert_eq!(drain(&sqs, &world, 100).await, 1);
+    assert!(world.holds().contains(&"A [T]".to_owned()));
+    // Who has seen it asks it first.
+    let answer = world.webhook("acme", &body(2, upsert("B [T]"))).await;
+    assert_eq!(answer.status, 500, "{}", answer.body);
+    world.pass(Duration::from_secs(1));
+    let answer = world.webhook("acme", &body(3, remove("A [T]"))).await;
+    assert_eq!(answer.word(), (200, "published"), "{}", answer.body);
+    assert_eq!((sqs.messages().len(), sqs.dead().len()), (0, 0));
+}
+
+#[tokio::test]
 async fn a_dry_run_queues_nothing() {
     let (sqs, mut world) = queued().await;
     world.reconfigure("DRY_RUN", "true");

@@ -595,3 +595,21 @@ fn a_published_group_that_a_newer_seed_leaves_out_is_known_still() {
     assert_eq!(left_out.why, [why]);
     assert_eq!(left_out.published, Some((named("Dept A"), None)));
 }
+
+#[test]
+fn a_group_anywhere_in_a_long_cycle_is_told_that_it_waits() {
+    let mut history = History::new();
+    let name = |at: usize| format!("Dept {:05}", at % 1_500);
+    let placed = (0..1_500).map(|at| exists(&name(at), &name(at + 1)));
+    history.says("hr", 1, placed.collect());
+    history.says("hr", 1, vec![exists("Dept Sales", "-")]);
+    for at in [0, 700, 1_400, 1_499] {
+        let told = history.explain(&name(at));
+        let [waits] = told.waits.as_slice() else {
+            panic!("{at}: {:?}", told.waits.len());
+        };
+        assert_eq!(waits.held.cycle.len(), 1_500);
+        assert_eq!(waits.held.cycle_groups, None);
+    }
+    assert!(history.explain("Dept Sales").waits.is_empty());
+}

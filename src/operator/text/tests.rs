@@ -4,7 +4,7 @@ use crate::{
         SourceName, Stated, Statement, plan::Counts, statement,
     },
     operator::{ExportAnswer, HistoryAnswer, HistoryRow, LargestMove, PlanAnswer},
-    report::{HierarchyCounts, PlanView, Report, StatementCounts, Status},
+    report::{HierarchyCounts, PlanView, Report, StatementCounts, Status, Untold},
 };
 
 use super::*;
@@ -70,6 +70,7 @@ fn report(status: Status, changes: Counts) -> Report {
         held: Vec::new(),
         conflicts: Vec::new(),
         warnings: Vec::new(),
+        untold: Untold::default(),
         saved: None,
         plan: None,
     }

@@ -1,19 +1,20 @@
 //! Records that are groups.
 
 use serde_json::Value;
-use serde_json_path::JsonPath;
 
 use super::{
-    Records, read_path,
+    NOT_TWICE, Records, read_path,
     reference::{OWN, PARENT, Reference},
+    too_many,
 };
 use crate::{
     hierarchy::{GroupRef, Parent, Scope, Statement},
     sources::{
         fault::Faults,
         given::Asked,
-        place::{Here, records, select},
-        reader::Reader,
+        place::Here,
+        reader::{KeyPath, Reader},
+        search::{Search, TooMany},
     },
 };
 
@@ -30,11 +31,12 @@ pub(super) struct GroupRule {
 /// The groups that are part of one, as edges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Members {
-    at: JsonPath,
+    key: KeyPath,
+    at: Search,
     member: Reference,
-    complete: Option<JsonPath>,
+    complete: Option<Search>,
     /// What each item of the complete list has: where one lacks it, it is not known which items are groups.
-    each_has: Option<JsonPath>,
+    each_has: Option<Search>,
 }
 
 impl GroupRule {
@@ -49,6 +51,9 @@ impl GroupRule {
             reader.finish();
             members
         });
+        let others = group.iter().chain(&parent).any(Reference::descends)
+            || members.iter().any(Members::descends);
+        records.check_descents(others, reader);
         Some(Self {
             records,
             group: group?,
@@ -70,6 +75,7 @@ impl GroupRule {
         group.asks(asked);
         parent.iter().for_each(|parent| parent.asks(asked));
         if let Some(Members {
+            key: _,
             at: _,
             member,
             complete: _,
@@ -129,7 +135,15 @@ impl Members {
         let member = Reference::required(reader, OWN);
         let complete = read_path(reader, "complete");
         let each_has = read_path(reader, "each_has");
+        let descends = |search: &Option<Search>| search.as_ref().is_some_and(Search::descends);
+        if descends(&at) && member.iter().any(Reference::descends) {
+            reader.problem("at", NOT_TWICE);
+        }
+        if descends(&complete) && descends(&each_has) {
+            reader.problem("complete", NOT_TWICE);
+        }
         Some(Self {
+            key: reader.here(),
             at: at?,
             member: member?,
             complete,
@@ -137,11 +151,25 @@ impl Members {
         })
     }
 
+    fn descends(&self) -> bool {
+        let Self {
+            key: _,
+            at,
+            member,
+            complete,
+            each_has,
+        } = self;
+        let mut searches = [at].into_iter().chain(complete).chain(each_has);
+        searches.any(Search::descends) || member.descends()
+    }
+
     fn find(&self, here: Here<'_>, faults: &mut Faults) -> Result<Vec<GroupRef>, ()> {
+        let records = self.at.records(here.record, here.at);
+        let records = records.map_err(|TooMany| faults.tell(too_many(here, &self.key)))?;
         // All of them are read, so that all faults are told.
-        let members: Vec<Result<GroupRef, ()>> = records(&self.at, here.record, here.at)
-            .iter()
+        let members: Vec<Result<GroupRef, ()>> = records
             .map(|(record, at)| {
+                let at = &at;
                 let member = Here { record, at, ..here };
                 self.member.demand(member, faults)
             })
@@ -151,15 +179,13 @@ impl Members {
 
     fn are_all(&self, here: Here<'_>) -> bool {
         self.complete.as_ref().is_some_and(|path| {
-            let selected = select(path, here.record, here.at);
-            selected
-                .iter()
-                .any(|(value, _)| value.as_array().is_some_and(|items| self.is_sure_of(items)))
+            let mut selected = path.values(here.record).into_iter();
+            selected.any(|value| value.as_array().is_some_and(|items| self.is_sure_of(items)))
         })
     }
 
     fn is_sure_of(&self, items: &[Value]) -> bool {
-        let has = |path: &JsonPath| items.iter().all(|item| !path.query(item).is_empty());
+        let has = |path: &Search| items.iter().all(|item| !path.values(item).is_empty());
         self.each_has.as_ref().is_none_or(has)
     }
 }

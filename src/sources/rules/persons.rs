@@ -27,6 +27,8 @@ impl PersonRule {
         }
         let id = Field::read(reader, "id");
         let chain = read_chain(reader);
+        let descends = id.iter().any(Field::descends) || chain.iter().any(Reference::descends);
+        records.check_descents(descends, reader);
         Some(Self {
             records,
             id: id?,
@@ -49,7 +51,7 @@ impl PersonRule {
     ) -> Result<Vec<Statement>, ()> {
         let person = read(&self.id, here, faults, PersonId::new);
         if let Ok(None) = person {
-            faults.tell(self.id.missing(here));
+            faults.tell_by(|| self.id.missing(here));
         }
         let says = match removed {
             true => Ok(Some(PersonSays::Left)),

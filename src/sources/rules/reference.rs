@@ -110,6 +110,13 @@ impl Reference {
         }
     }
 
+    /// Whether one of its places is searched for at any depth.
+    pub(super) fn descends(&self) -> bool {
+        let named = self.named().into_iter();
+        let named = named.flat_map(|NameAndType { name, group_type }| [name, group_type]);
+        self.key().into_iter().chain(named).any(Field::descends)
+    }
+
     /// The group, if the record names one; a name without a type is a fault.
     pub(super) fn find(&self, here: Here<'_>, faults: &mut Faults) -> Result<Option<GroupRef>, ()> {
         let key = match self.key() {
@@ -131,8 +138,8 @@ impl Reference {
     pub(super) fn demand(&self, here: Here<'_>, faults: &mut Faults) -> Result<GroupRef, ()> {
         let found = self.find(here, faults)?;
         if found.is_none() {
-            let fault = self.naming().next().map(|field| field.missing(here));
-            fault.into_iter().for_each(|fault| faults.tell(fault));
+            let field = self.naming().next().into_iter();
+            field.for_each(|field| faults.tell_by(|| field.missing(here)));
         }
         found.ok_or(())
     }
@@ -146,7 +153,7 @@ impl NameAndType {
         match read(&self.group_type, here, faults, Name::new)? {
             Some(group_type) => Ok(Some(Group::new(name, group_type))),
             None => {
-                faults.tell(self.group_type.missing(here));
+                faults.tell_by(|| self.group_type.missing(here));
                 Err(())
             }
         }

@@ -491,3 +491,45 @@ fn a_list_of_members_is_complete_only_where_each_tells_what_it_is() {
         &["#g", "#a in #g"],
     );
 }
+
+#[test]
+fn records_at_any_depth_are_not_searched_at_any_depth_again() {
+    let twice = "must not have \"..\" where another place of the same table has it: records may stand in one another then, and each \
+                 would be searched again";
+    for other in [
+        "name = '$..n', type = { value = 'T' }",
+        "key = '$.i', parent_key = ['$.p', '$..p']",
+        "key = '$.i', time = '$..t'",
+        "key = '$.i', when = [{ at = '$..w' }]",
+        "key = '$.i', removed = [{ at = '$.r[?@..x]' }]",
+        "key = '$.i', members = { at = '$..m', key = '$.i' }",
+        "key = '$.i', members = { at = '$.m', key = '$.i', complete = '$..m' }",
+    ] {
+        let toml = format!("groups.g = {{ at = '$..g', {other} }}");
+        check_problems(&toml, &[&format!("groups.g.at {twice}")]);
+        let once = toml.replace("at = '$..g', ", "at = '$.g', ");
+        check_problems(&once, &[]);
+    }
+    let persons = "persons.p = { at = '$..p', id = '$.i', chain = [{ key = '$..k' }] }";
+    check_problems(persons, &[&format!("persons.p.at {twice}")]);
+    let members = "groups.g = { key = '$.i', members = { at = '$..m', key = '$..i' } }";
+    check_problems(members, &[&format!("groups.g.members.at {twice}")]);
+}
+
+#[test]
+fn records_at_any_depth_are_told_where_they_stand_and_are_so_many_at_most() {
+    let toml = "groups.g = { at = '$..g', key = '$.i' }";
+    let found = |body: &Value| {
+        let outcome = rules(toml).statements(body, &Given::default(), false, None);
+        let faults = outcome.faults.iter().map(ToString::to_string);
+        (outcome.statements.len(), faults.collect::<Vec<String>>())
+    };
+    let nested = json!({"g": [{"i": 1, "x": {"g": {"i": 2}}}, {"y": [{"g": {}}]}, null]});
+    let missing = |at: &str| format!("{at}['i'] has no value (by groups.g.key)");
+    let expected = vec![missing("$['g'][1]"), missing("$['g'][1]['y'][0]['g']")];
+    assert_eq!(found(&nested), (2, expected));
+    let many = json!({"g": vec![json!({"i": 1}); 100_001]});
+    let expected =
+        "$ has more than the 100000 records that a path with \"..\" may select (by groups.g)";
+    assert_eq!(found(&many), (0, vec![expected.to_owned()]));
+}

@@ -349,10 +349,11 @@ fn answers() -> Value {
             "parent": text("The parent it would have, where that has a name."),
             "parentType": { "type": "string" },
             "parentKey": text("The parent's key, where that is all that is known."),
-            "cycle": list("Group", "The whole cycle, from the group upwards."),
+            "cycle": list("Group", "The cycle, from the group upwards; of a long one its beginning."),
+            "cycleGroups": { "type": "integer", "description": "How many groups the cycle has, where it is too long to be told whole." },
             "source": nullable("Who said it."),
             "occurredAt": { "type": "string", "format": "date-time", "description": "As of when." },
-        }), &["parent", "parentType", "parentKey", "cycle"]),
+        }), &["parent", "parentType", "parentKey", "cycle", "cycleGroups"]),
         "Conflict": object("Two claims on the parent of one group.", json!({
             "group": { "type": "string" }, "groupType": { "type": "string" },
             "won": reference("Side"), "lost": reference("Side"),

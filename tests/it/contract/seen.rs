@@ -123,6 +123,22 @@ fn changes(id: &str, changes: &[Value]) -> Value {
     json!({ "id": id, "changes": changes })
 }
 
+/// What is too long for an example: of a very long cycle the beginning.
+pub(super) async fn too_long() -> Seen {
+    let world = World::seeded(&["Top [Team]"]).await;
+    let row = |at: usize| format!("g{at} [T] < g{} [T]", (at + 1) % 1_001);
+    let changes: Vec<Value> = (0..1_001).map(|at| upsert(&row(at))).collect();
+    let body = json!({"id": "evt_1", "changes": changes});
+    let answer = world.webhook("acme", &body).await;
+    Seen {
+        name: "longCycle",
+        sentence: "A cycle is too long to be told whole.",
+        path: WEBHOOK,
+        method: "POST",
+        answer,
+    }
+}
+
 /// Sees all of it.
 pub(super) async fn all() -> Vec<Seen> {
     let manager = SecretsManager::start().await;

@@ -90,6 +90,10 @@ fn source() -> Value {
             "event_id": of("field", "FIELD: the sender's name for an event, the same at every attempt."),
             "body": words(["auto", "json", "form"], "How the body is written; auto goes by the content type, and without one takes a form if it is no JSON. Default auto."),
             "envelope": of("jsonPath", "JSONPath of the original body inside another service's message; a text there is read as JSON."),
+            "max_depth": {
+                "type": "integer", "minimum": 1, "maximum": 127, "default": 64,
+                "description": "How deeply a body's arrays and objects may stand in one another. Deeper is 400.",
+            },
             "utc_offset": {
                 "type": "string", "default": "+00:00",
                 "pattern": "^([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)$",
