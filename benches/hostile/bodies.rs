@@ -606,6 +606,23 @@ fn of_what_is_there(bytes: usize) -> Vec<Attack> {
             }),
         ),
         attack(
+            "renames of one id, before its later names",
+            [
+                changes_as_of("2026-01-10T10:00:00Z", 0, |_| {
+                    r#"{"key":"1","group":"a00000","groupType":"T"}"#.to_owned()
+                }),
+                changes(bytes, |at| {
+                    format!(r#"{{"key":"1","group":"z{at:x}","groupType":"T"}}"#)
+                }),
+            ],
+            changes_as_of("2026-01-10T10:30:00Z", bytes, |at| {
+                format!(
+                    r#"{{"op":"rename","group":"a{at:05x}","groupType":"T","to":"a{:05x}"}}"#,
+                    at + 1
+                )
+            }),
+        ),
+        attack(
             "names of the published that are all renamed",
             [list("named", bytes, |at| format!(r#"{{"n":"{at:x}"}}"#))],
             changes(bytes, |at| {
@@ -636,16 +653,13 @@ fn json(source: &'static str, text: String) -> Body {
 
 /// A body of the bridge's own contract.
 fn changes(bytes: usize, change: impl Fn(usize) -> String) -> Body {
-    json(
-        "acme",
-        until(
-            bytes,
-            r#"{"occurredAt":"2026-01-10T11:00:00Z","changes":["#,
-            ",",
-            "]}",
-            &change,
-        ),
-    )
+    changes_as_of("2026-01-10T11:00:00Z", bytes, change)
+}
+
+/// The same, of another time.
+fn changes_as_of(time: &str, bytes: usize, change: impl Fn(usize) -> String) -> Body {
+    let before = format!(r#"{{"occurredAt":"{time}","changes":["#);
+    json("acme", until(bytes, &before, ",", "]}", &change))
 }
 
 /// A body of terse records.

@@ -80,10 +80,14 @@ impl Ranks {
 }
 
 impl View<'_> {
-    /// Whether some name may have more ids than are looked at one by one, once these renames are learnt.
+    /// Whether some name may have more ids than are looked at one by one, once these renames are learnt; or some id more names, in
+    /// front of which each rename of before would be put.
     pub(super) fn may_be_crowded(&self, renames: &[Rename]) -> bool {
-        if self.ledger.ids.is_empty() {
+        if self.ledger.ids.is_empty() || renames.is_empty() {
             return false;
+        }
+        if self.id_names.iter().any(|(_, bore)| bore.len() > FEW) {
+            return true;
         }
         let mut more: HashMap<GroupId, usize> = HashMap::new();
         for (_, _, to) in renames {
