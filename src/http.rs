@@ -38,8 +38,7 @@ pub enum ClientError {
     Unusable(#[from] reqwest::Error),
 }
 
-/// The network's client, which all share. It follows no redirects: they would carry credentials elsewhere. It knows no
-/// proxies, whatever the environment says.
+/// The network's client, which all share. It follows no redirects: they would carry credentials elsewhere.
 ///
 /// # Errors
 /// [`ClientError`].
@@ -60,8 +59,6 @@ fn client_over(tls: rustls::ClientConfig) -> Result<reqwest::Client, ClientError
         .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
         .redirect(Policy::none())
-        // Whoever could set HTTPS_PROXY or the like would else see where we go, and with loopback hosts also what we say.
-        .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .build()?)

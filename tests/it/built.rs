@@ -1,6 +1,7 @@
 //! The built function under a Runtime API: how it starts, where it keeps things, and four at once.
 
 use std::{
+    net::Ipv4Addr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -15,9 +16,14 @@ use stand_ins::{
     sqs::{self, Sqs},
 };
 
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
 use crate::{
     harness::{Answer, Request, calven_key, read, root, secrets, text_of, upsert},
-    processes::Process,
+    processes::{PATIENCE, Process},
 };
 
 #[expect(
@@ -93,6 +99,50 @@ async fn every_problem_of_the_configuration_is_told_at_the_start() {
     ] {
         assert!(log.contains(name), "{name}: {log}");
     }
+}
+
+/// A deployment may have no other way out. What goes through it is encrypted to its end, so it sees whom we talk to, and no more.
+#[tokio::test]
+async fn the_deployments_own_proxy_is_asked_for_a_tunnel_and_sees_the_host_alone() {
+    let proxy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let way_out = format!("http://{}", proxy.local_addr().unwrap());
+    let asked = tokio::spawn(async move {
+        let (mut connection, _) = proxy.accept().await.unwrap();
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            asked.push(connection.read_u8().await.unwrap());
+        }
+        let refusal = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+        connection.write_all(refusal).await.unwrap();
+        String::from_utf8(asked).unwrap()
+    });
+    let manager = SecretsManager::start().await;
+    for (id, secret) in secrets() {
+        manager.put(&id, &secret.to_string());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let url = manager.url();
+    let variables = [
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("CALVEN_BASE_URL", "https://calven.invalid"),
+        ("CALVEN_SECRET_ID", "calven/api"),
+        ("STATE_URL", "file:state.json"),
+        ("AWS_ENDPOINT_URL", url.as_str()),
+        ("HTTPS_PROXY", way_out.as_str()),
+    ];
+    let process = Process::start(folder.path(), &variables).await;
+    let seed: Value = serde_json::from_str(&read("events/01-seed.json")).unwrap();
+    let _held = process.invoke(seed).await;
+    let asked = tokio::time::timeout(PATIENCE, asked)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        asked.starts_with("CONNECT calven.invalid:443 HTTP/1.1\r\n"),
+        "{asked}"
+    );
+    assert!(!asked.to_lowercase().contains("authorization"), "{asked}");
+    process.end().await;
 }
 
 #[tokio::test]

@@ -48,11 +48,6 @@ impl Process {
             .env("AWS_SECRET_ACCESS_KEY", "test-secret-access-key")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_LAMBDA_LOG_LEVEL", "DEBUG")
-            // No proxy is asked, whatever the environment says: nobody listens there.
-            .env("HTTP_PROXY", "http://127.0.0.1:9")
-            .env("http_proxy", "http://127.0.0.1:9")
-            .env("HTTPS_PROXY", "http://127.0.0.1:9")
-            .env("ALL_PROXY", "http://127.0.0.1:9")
             .env("SOURCES_FILE", root().join("examples/sandbox/sources.toml"))
             .envs(variables.iter().copied())
             .current_dir(folder)
