@@ -485,23 +485,41 @@ fn of_the_model(bytes: usize) -> Vec<Attack> {
             )
         }),
         attack(
-            "renames of an id's names",
-            [list("terse", bytes, |at| {
-                format!(r#"{{"i":{at},"n":"{at:x}"}}"#)
+            "renames of ids' names",
+            [changes_as_of("2026-01-10T10:00:00Z", bytes, |at| {
+                format!(r#"{{"key":"{at}","group":"{at:x}","groupType":"T"}}"#)
             })],
             rename(&|at| format!("{at:x}"), &|_| "a".to_owned()),
         ),
         attack(
             "renames of one name that many ids bear",
-            [list("terse", bytes, |at| {
-                format!(r#"{{"i":{at},"n":"a"}}"#)
+            [changes_as_of("2026-01-10T10:00:00Z", bytes, |at| {
+                format!(r#"{{"key":"{at}","group":"a","groupType":"T"}}"#)
             })],
             rename(&|_| "a".to_owned(), &|at| format!("{at:x}")),
         ),
         attack(
+            "renames of one name, before many ids bear it",
+            [changes_as_of("2026-01-10T11:30:00Z", bytes, |at| {
+                format!(r#"{{"key":"{at}","group":"a","groupType":"T"}}"#)
+            })],
+            rename(&|_| "a".to_owned(), &|at| format!("{at:x}")),
+        ),
+        attack(
+            "ids that are called two things at once, and who is under the one",
+            [changes(bytes / 2, |at| {
+                format!(
+                    r#"{{"key":"{at}","group":"a","groupType":"T","parent":"b","parentType":"T","parentKey":"{at}"}}"#
+                )
+            })],
+            changes(bytes, |at| {
+                format!(r#"{{"group":"{at:x}","groupType":"T","parent":"a","parentType":"T"}}"#)
+            }),
+        ),
+        attack(
             "renames of one id, to and fro",
-            [list("terse", 100, |at| {
-                format!(r#"{{"i":{at},"n":"{at}"}}"#)
+            [changes_as_of("2026-01-10T10:00:00Z", 0, |at| {
+                format!(r#"{{"key":"{at}","group":"{at}","groupType":"T"}}"#)
             })],
             rename(&|at| format!("{}", at % 2), &|at| {
                 format!("{}", (at + 1) % 2)

@@ -146,24 +146,35 @@ impl View<'_> {
             }
         }
         sort_renames(&mut renames, names);
-        if self.may_be_crowded(&renames) {
-            renames = self.learn_renames_in_turn(renames, names);
-        }
-        for (at, from, to) in renames {
-            match self.bearer(from, at, names) {
-                Some(key) => {
-                    self.renamed_ids.insert((from, at), key);
-                    self.note_renamed(key, at, to);
-                }
-                None => {
-                    self.renamed_from.entry(to).or_default().push((at, from));
-                    self.renames.entry(from).or_default().push((at, to));
-                }
-            }
+        match self.may_be_crowded(&renames) {
+            true => self.learn_renames_in_turn(renames, names),
+            false => self.learn_renames_one_by_one(renames, names),
         }
         self.learn_tenures(names);
         self.learn_changes();
         self.learn_where_renames_lead(names);
+    }
+
+    fn learn_renames_one_by_one(
+        &mut self,
+        renames: Vec<(Stamp, GroupId, GroupId)>,
+        names: &Names<'_>,
+    ) {
+        for (at, from, to) in renames {
+            match self.bearer_among_all(from, at, names) {
+                Some(key) => {
+                    self.renamed_ids.insert((from, at), key);
+                    self.note_renamed(key, at, to);
+                }
+                None => self.note_named_otherwise(at, from, to),
+            }
+        }
+    }
+
+    /// Notes the rename of a name that is no id's.
+    pub(super) fn note_named_otherwise(&mut self, at: Stamp, from: GroupId, to: GroupId) {
+        self.renamed_from.entry(to).or_default().push((at, from));
+        self.renames.entry(from).or_default().push((at, to));
     }
 
     pub(super) fn note_renamed(&mut self, key: KeyId, at: Stamp, to: GroupId) {

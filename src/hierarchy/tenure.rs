@@ -98,13 +98,8 @@ impl View<'_> {
             || renames.iter().any(|(_, from, _)| crowded(*from, 0))
     }
 
-    /// Learns renames, sorted, by going through all times once: of a name that an id bears the id is renamed. What is none's is
-    /// given back.
-    pub(super) fn learn_renames_in_turn(
-        &mut self,
-        renames: Vec<Rename>,
-        names: &Names<'_>,
-    ) -> Vec<Rename> {
+    /// Learns renames, sorted, by going through all times once: of a name that an id bears the id is renamed.
+    pub(super) fn learn_renames_in_turn(&mut self, renames: Vec<Rename>, names: &Names<'_>) {
         let ranks = Ranks::new(self.ledger.ids.keys().copied(), names);
         let mut bores: Vec<(Stamp, KeyId, GroupId)> = Vec::new();
         for (key, bore) in self.id_names.iter() {
@@ -118,11 +113,9 @@ impl View<'_> {
             present: HashMap::new(),
             names: HashMap::new(),
         };
-        let mut others = Vec::new();
         let mut gained: HashMap<GroupId, Vec<KeyId>> = HashMap::new();
         let mut bores = bores.into_iter().peekable();
-        for rename in renames {
-            let (at, from, to) = rename;
+        for (at, from, to) in renames {
             while let Some((since, key, name)) = bores.next_if(|(since, ..)| *since <= at) {
                 passing.bear(key, since, name);
             }
@@ -137,7 +130,7 @@ impl View<'_> {
                     gained.entry(to).or_default().push(key);
                     passing.bear(key, at, to);
                 }
-                None => others.push(rename),
+                None => self.note_named_otherwise(at, from, to),
             }
         }
         for (since, key, name) in bores {
@@ -156,7 +149,6 @@ impl View<'_> {
             keys.dedup();
             bearers.extend(keys);
         }
-        others
     }
 
     /// Notes who bore the names of many ids when, now that all renames are known.
@@ -196,7 +188,9 @@ impl View<'_> {
                 turns.extend(until.map(|until| (until, *since, key, false)));
             }
         }
-        for (name, mut turns) in turns {
+        // Of some that many ids were given none bore it in the end: each was called otherwise from the same time on.
+        for name in crowded {
+            let mut turns = turns.remove(&name).unwrap_or_default();
             turns.sort_unstable_by_key(|(at, since, key, begins)| (*at, *begins, *since, *key));
             let mut bearing = Bearing::new();
             let mut bearers: Vec<(Stamp, Option<KeyId>)> = Vec::new();
