@@ -38,7 +38,7 @@ for target in "${targets[@]}"; do
     longest=4096
     if [ "$target" = ledger ]; then longest=512; fi
     log="$out/$target.log"
-    if ! "$built/$target" -runs="$runs" -seed="${FUZZ_SEED:-1}" -max_len=$longest -timeout=1200 -rss_limit_mb=2048 -print_final_stats=1 \
+    if ! "$built/$target" -runs="$runs" -entropic=0 -seed="${FUZZ_SEED:-1}" -max_len=$longest -timeout=1200 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$out/findings/$target/" "${dictionary[@]}" "$out/corpus/$target" "${known[@]}" >"$log" 2>&1; then
         tail -60 "$log"
         printf '%s: FOUND something, see above; the input is in %s\n' "$target" "$out/findings/$target"

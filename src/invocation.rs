@@ -478,6 +478,23 @@ fn take_unusable_address(event: &mut Value) {
         });
         *query = Value::String(escaped.collect());
     }
+    for field in ["rawPath", "path"] {
+        if let Some(path) = event.get_mut(field)
+            && let Some(text) = path.as_str()
+            && !text.starts_with('/')
+        {
+            *path = Value::String(format!("/{text}"));
+        }
+    }
+    let context = event
+        .get_mut("requestContext")
+        .and_then(Value::as_object_mut);
+    if let Some(context) = context {
+        context.retain(|name, value| match name.as_str() {
+            "domainName" => value.as_str().is_none_or(is_host),
+            _ => true,
+        });
+    }
     let Some(headers) = event.get_mut("headers").and_then(Value::as_object_mut) else {
         return;
     };
