@@ -457,6 +457,113 @@ mod tests {
     }
 
     #[test]
+    fn what_a_rule_asks_of_the_whole_body_is_one_value_wherever_it_stands_in_the_rule() {
+        let file =
+            |rules: &str| format!("[sources.x]\nsecret_id = 'x'\nproof = 'bearer'\n{rules}\n");
+        let group = |keys: &str| format!("groups.G = {{ {keys} }}");
+        let named = "name = '$.n', type = '$.t'";
+        let keyed = |keys: &str| group(&format!("key = '$.k', {keys}"));
+        let person = |keys: &str| format!("persons.P = {{ {keys} }}");
+        let member = |keys: &str| keyed(&format!("members = {{ at = '$.m', {keys} }}"));
+        let snapshot = |rule: &str| {
+            format!(
+                "api_secret_id = 'y'\nbase_url = 'https://a.example'\nsnapshot.path = '/'\nsnapshot.{rule}"
+            )
+        };
+        let rules = [
+            (group("name = 'PLACE', type = '$.t'"), "groups.G.name"),
+            (group("name = '$.n', type = 'PLACE'"), "groups.G.type"),
+            (group("key = 'PLACE'"), "groups.G.key"),
+            (group("key = ['$.k', 'PLACE']"), "groups.G.key[1]"),
+            (group("key = { from = 'PLACE' }"), "groups.G.key.from"),
+            (
+                group("key = { from = ['$.k', 'PLACE'] }"),
+                "groups.G.key.from[1]",
+            ),
+            (
+                group("key = ['$.k', { from = ['PLACE'] }]"),
+                "groups.G.key[1].from[0]",
+            ),
+            (keyed("time = 'PLACE'"), "groups.G.time"),
+            (
+                keyed("when = [{ at = '$.a' }, { at = 'PLACE' }]"),
+                "groups.G.when[1].at",
+            ),
+            (
+                keyed("removed = [{ at = 'PLACE', is = [1] }]"),
+                "groups.G.removed[0].at",
+            ),
+            (keyed("parent_key = 'PLACE'"), "groups.G.parent_key"),
+            (
+                keyed("parent_name = 'PLACE', parent_type = '$.t'"),
+                "groups.G.parent_name",
+            ),
+            (
+                keyed("parent_name = '$.n', parent_type = 'PLACE'"),
+                "groups.G.parent_type",
+            ),
+            (member("key = 'PLACE'"), "groups.G.members.key"),
+            (
+                member("name = { from = 'PLACE' }, type = '$.t'"),
+                "groups.G.members.name.from",
+            ),
+            (
+                member("name = '$.n', type = 'PLACE'"),
+                "groups.G.members.type",
+            ),
+            (person("id = 'PLACE'"), "persons.P.id"),
+            (person("id = '$.i', time = 'PLACE'"), "persons.P.time"),
+            (
+                person("id = '$.i', when = [{ at = 'PLACE' }]"),
+                "persons.P.when[0].at",
+            ),
+            (
+                person("id = '$.i', removed = [{ at = 'PLACE' }]"),
+                "persons.P.removed[0].at",
+            ),
+            (
+                person(&format!(
+                    "id = '$.i', chain = [{{ {named} }}, {{ key = 'PLACE' }}]"
+                )),
+                "persons.P.chain[1].key",
+            ),
+            (
+                person("id = '$.i', chain = [{ name = ['PLACE'], type = '$.t' }]"),
+                "persons.P.chain[0].name[0]",
+            ),
+            (
+                person("id = '$.i', chain = [{ name = '$.n', type = { from = 'PLACE' } }]"),
+                "persons.P.chain[0].type.from",
+            ),
+        ];
+        for (rule, key) in rules {
+            let told = |above: &str| {
+                format!(
+                    "sources.x.{above}{key} must name one value, without \"..\", \"*\", filters, slices and commas: it is searched for every record"
+                )
+            };
+            for many in ["body:$..n", "body:$.a[*].n", "body:$.a[?@.b].n"] {
+                let rule = rule.replace("PLACE", many);
+                check_problems(&file(&rule), &[&told("")]);
+                check_problems(&file(&snapshot(&rule)), &[&told("snapshot.")]);
+            }
+            let rule = rule.replace("PLACE", "body:$.a.b[0]");
+            for text in [file(&rule), file(&snapshot(&rule))] {
+                assert!(Sources::parse(&text).is_ok(), "{text}");
+            }
+        }
+        // What is read once a body may search it, whatever the source is called.
+        for name in ["groups", "persons"] {
+            let text = format!(
+                "sources.{name} = {{ secret_id = 'x', proof = 'bearer', event_id = ['body:$..id'], \
+                 events = {{ type = 'body:$..e', meaning = {{ groups = 'say' }}, when = {{ groups = [{{ at = 'body:$..w' }}] }} }}, \
+                 groups.groups = {{ key = '$.k' }} }}"
+            );
+            assert!(Sources::parse(&text).is_ok(), "{:?}", Sources::parse(&text));
+        }
+    }
+
+    #[test]
     fn a_file_without_sources_is_a_file() {
         assert!(Sources::parse("").unwrap().by_name.is_empty());
     }

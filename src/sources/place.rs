@@ -18,9 +18,6 @@ use super::{
 const NAME_SHOWN: usize = 100;
 const PATH_SHOWN: usize = 400;
 
-/// The arrays of rules: what is in their items is read of every record.
-const RULES: [&str; 2] = ["groups", "persons"];
-
 /// Where a value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -124,7 +121,7 @@ impl Place {
         if let Some(path) = text.strip_prefix("body:") {
             let search = Search::parse(path, key, sink)?;
             // What is read once a body may search it.
-            if key.is_in_an_item_of(&RULES) && !is_singular(path) {
+            if sink.is_of_each_record() && !is_singular(path) {
                 let reason = "must name one value, without \"..\", \"*\", filters, slices and commas: it is searched for every record";
                 sink.problem_at(key.clone(), reason);
                 return None;
@@ -448,12 +445,15 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_asked_of_a_body_for_every_record_is_one_value() {
-        let parse = |path: &str, key: KeyPath| {
-            let text = format!("body:{path}");
-            reading("", |reader| Place::parse(&text, &key, reader))
+        let parse = |path: &str, of_each_record: bool| {
+            let (text, key) = (format!("body:{path}"), KeyPath::default().key("at"));
+            reading("", |reader| {
+                if of_each_record {
+                    reader.reads_each_record();
+                }
+                Place::parse(&text, &key, reader)
+            })
         };
-        let of_a_rule = || KeyPath::default().key("groups").index(0).key("at");
-        let of_a_body = || KeyPath::default().key("groups").key("event_id");
         for path in [
             "$..a",
             "$.a[*]",
@@ -466,11 +466,11 @@ pub(super) mod tests {
             "$['a\\'','b']",
             "$[\"a']\"][?@.b]",
         ] {
-            let (place, problems) = parse(path, of_a_rule());
-            let reason = "groups[0].at must name one value, without \"..\", \"*\", filters, slices and commas: it is searched for every record";
+            let (place, problems) = parse(path, true);
+            let reason = "at must name one value, without \"..\", \"*\", filters, slices and commas: it is searched for every record";
             assert_eq!((place, problems), (None, vec![reason.to_owned()]), "{path}");
             // What is read once a body may search it.
-            let (place, problems) = parse(path, of_a_body());
+            let (place, problems) = parse(path, false);
             assert!(
                 matches!(place, Some(Place::Body(_))),
                 "{path}: {problems:?}"
@@ -489,7 +489,7 @@ pub(super) mod tests {
             "$['a\\\\'].b",
             "$['*']['..'][0]",
         ] {
-            let (place, problems) = parse(path, of_a_rule());
+            let (place, problems) = parse(path, true);
             assert!(
                 matches!(place, Some(Place::Body(_))),
                 "{path}: {problems:?}"

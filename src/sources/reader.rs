@@ -47,16 +47,6 @@ impl KeyPath {
         segments
     }
 
-    /// Whether it is in an item of an array of one of these names.
-    pub(super) fn is_in_an_item_of(&self, names: &[&str]) -> bool {
-        let segments = self.segments();
-        let mut pairs = segments.iter().zip(segments.iter().skip(1));
-        pairs.any(|pair| match pair {
-            (Segment::Key(name), Segment::Index(_)) => names.contains(&name.as_str()),
-            (Segment::Key(_) | Segment::Index(_), _) => false,
-        })
-    }
-
     /// Whether the table holds this key, as read from so many segments on: an array or a plain value on the way stands
     /// for all below it.
     pub(super) fn is_in(&self, table: &Table, from: usize) -> bool {
@@ -118,6 +108,7 @@ impl fmt::Display for SourcesProblem {
 pub(super) struct Reader<'a> {
     path: KeyPath,
     table: Table,
+    is_of_each_record: bool,
     problems: &'a mut Vec<SourcesProblem>,
 }
 
@@ -126,8 +117,19 @@ impl<'a> Reader<'a> {
         Self {
             path,
             table,
+            is_of_each_record: false,
             problems,
         }
+    }
+
+    /// Notes that what stands in the table, and in all below it, is read of every record of a body.
+    pub(super) const fn reads_each_record(&mut self) {
+        self.is_of_each_record = true;
+    }
+
+    /// Whether what stands here is read of every record, rather than once a body.
+    pub(super) const fn is_of_each_record(&self) -> bool {
+        self.is_of_each_record
     }
 
     /// Where the table itself stands.
@@ -224,6 +226,7 @@ impl<'a> Reader<'a> {
                 return Some(Reader {
                     path: self.path.key(key),
                     table,
+                    is_of_each_record: self.is_of_each_record,
                     problems: self.problems,
                 });
             }
@@ -234,7 +237,12 @@ impl<'a> Reader<'a> {
 
     /// A table that stands somewhere below, such as in an array, to be read on its own.
     pub(super) fn below(&mut self, path: KeyPath, table: Table) -> Reader<'_> {
-        Reader::new(path, table, self.problems)
+        Reader {
+            path,
+            table,
+            is_of_each_record: self.is_of_each_record,
+            problems: self.problems,
+        }
     }
 
     /// How many problems have been noted so far, here and elsewhere.

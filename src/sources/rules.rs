@@ -129,6 +129,7 @@ fn each_rule<T>(
     let mut rules = Vec::new();
     for name in names {
         if let Some(mut rule) = table.child(&name) {
+            rule.reads_each_record();
             rules.extend(read(&mut rule));
             rule.finish();
         }
