@@ -17,6 +17,7 @@ use toml::Value;
 use super::{
     reader::Reader,
     scheme::{given, header_name},
+    search::json_path,
 };
 
 /// Of a challenge and of a token.
@@ -129,12 +130,9 @@ fn read_pings(table: &mut Reader<'_>, pings: Value) -> Option<Vec<Vec<u8>>> {
 }
 
 fn read_token(table: &mut Reader<'_>) -> Option<JsonPath> {
+    let key = table.path("token");
     let text = table.text("token")?;
-    let path = JsonPath::parse(&text);
-    if let Err(error) = &path {
-        table.problem("token", format!("must be a JSONPath: {error}"));
-    }
-    path.ok()
+    json_path(&text, &key, table)
 }
 
 fn without_white_space(bytes: &[u8]) -> Vec<u8> {
@@ -197,10 +195,22 @@ mod tests {
             check_problems(text, &[pings]);
         }
         check_problems(&format!("pings = ['{}']", "x".repeat(257)), &[pings]);
-        let problems = read("token = 'verification'").unwrap_err();
-        assert!(
-            problems[0].starts_with("handshake.token must be a JSONPath: "),
-            "{problems:?}"
+        check_problems(
+            "token = 'verification'",
+            &["handshake.token must be a JSONPath, which begins with $"],
+        );
+        // As any other path.
+        check_problems(
+            "token = '$..a..b'",
+            &[
+                "handshake.token must not have more than one \"..\": each would search all that the one before it found",
+            ],
+        );
+        check_problems(
+            "token = '$.a[?match(@.b, @.c)].d'",
+            &[
+                "handshake.token must have the pattern itself in match() and search(): one from a body could be any",
+            ],
         );
     }
 

@@ -517,6 +517,18 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_is_no_pattern_or_too_large_is_told_when_it_is_read() {
+        for path in [
+            "$.a[?match(@.b, '(')]",
+            r"$.a[?search(@.b, '[\\p{L}]{900}{900}|a')]",
+            "body:$.a[?search(@.b, \"[\")]",
+        ] {
+            let reason = "at must have a pattern in match() and search() that is one by RFC 9485, and has at most 256 KiB when compiled";
+            check_problem(path, reason);
+        }
+    }
+
+    #[test]
     fn what_is_no_place_is_told_what_is_one() {
         for text in ["Department", "", "header:", "header:a b", "query:", "@.a"] {
             let expected = "at must be a place: $… (JSONPath in the record), body:$…, header:NAME or query:NAME; \

@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json_path::{JsonPath, PathElement};
 
 use super::{
+    functions,
     place::Spot,
     reader::{KeyPath, Reader},
 };
@@ -199,7 +200,13 @@ pub(super) fn json_path(text: &str, key: &KeyPath, sink: &mut Reader<'_>) -> Opt
         return None;
     }
     match JsonPath::parse(text) {
-        Ok(path) => Some(path),
+        Ok(path) => match functions::misfit(text) {
+            None => Some(path),
+            Some(reason) => {
+                sink.problem_at(key.clone(), reason);
+                None
+            }
+        },
         Err(error) => {
             let before = text.get(..error.position()).unwrap_or(text);
             let column = before.chars().count().saturating_add(1);
@@ -260,31 +267,7 @@ fn costly(path: &str) -> Option<&'static str> {
     let (mut quote, mut is_escaped) = (None, false);
     let (mut descents, mut roots, mut filters, mut commas) = (0, 0, 0, 0);
     let mut before = ' ';
-    // Of every bracket that is open, whether it is that of a function that takes a pattern; and where its pattern is to begin.
-    let mut open_brackets = Vec::new();
-    let (mut word, mut is_pattern_next) = (String::new(), false);
     for c in path.chars() {
-        if is_pattern_next && quote.is_none() && !c.is_whitespace() {
-            if !matches!(c, '\'' | '"') {
-                return Some(
-                    "must have the pattern itself in match() and search(): one from a body could be any",
-                );
-            }
-            is_pattern_next = false;
-        }
-        if quote.is_none() {
-            match c {
-                '(' => open_brackets.push(matches!(word.as_str(), "match" | "search")),
-                '[' => open_brackets.push(false),
-                ')' | ']' => drop(open_brackets.pop()),
-                ',' => is_pattern_next = open_brackets.last() == Some(&true),
-                _ => {}
-            }
-            match c.is_alphanumeric() || c == '_' {
-                true => word.push(c),
-                false => word.clear(),
-            }
-        }
         match (quote, c) {
             (Some(_), _) if is_escaped => is_escaped = false,
             (Some(_), '\\') => is_escaped = true,
