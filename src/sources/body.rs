@@ -112,7 +112,11 @@ impl BodyForm {
             Encoding::Auto => match Declared::by(given) {
                 Declared::Json => json(),
                 // Some tools declare a form whatever they send; no encoder leaves a brace at a form's start.
-                Declared::Form if opens_as_json(body) => json().or_else(|_| form::parse(body)),
+                // What is too deep is refused as JSON is: as a form it would be one odd name.
+                Declared::Form if opens_as_json(body) && !self.is_too_deep(body) => {
+                    json().or_else(|_| form::parse(body))
+                }
+                Declared::Form if opens_as_json(body) => json(),
                 Declared::Form => form::parse(body),
                 // JSON that was cut off must not pass for a form with one odd name.
                 Declared::Nothing if !opens_as_json(body) && body.contains(&b'=') => {
@@ -126,19 +130,23 @@ impl BodyForm {
 
 impl BodyForm {
     fn parse(&self, text: &str, what: &str) -> Result<Value, String> {
-        let Self { max_depth, .. } = self;
-        if is_deeper(text, *max_depth) {
+        if self.is_too_deep(text.as_bytes()) {
+            let Self { max_depth, .. } = self;
             return Err(format!("{what} is nested deeper than {max_depth} levels"));
         }
         parse(text, what)
     }
+
+    fn is_too_deep(&self, json: &[u8]) -> bool {
+        is_deeper(json, self.max_depth)
+    }
 }
 
 /// Whether arrays and objects stand in one another more often than this. It is asked before anything is built of them.
-fn is_deeper(json: &str, than: usize) -> bool {
+fn is_deeper(json: &[u8], than: usize) -> bool {
     let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
-    for byte in json.bytes() {
-        match (in_text, byte) {
+    for byte in json {
+        match (in_text, *byte) {
             (true, _) if is_escaped => is_escaped = false,
             (true, b'\\') => is_escaped = true,
             (_, b'"') => in_text = !in_text,
@@ -245,6 +253,11 @@ mod tests {
         check_unreadable("", None, &deep(65), told);
         check_unreadable("", None, &"[".repeat(100_000), told);
         check_unreadable("", None, &"{\"a\":".repeat(100_000), told);
+        check_unreadable("", Some("application/json"), &deep(65), told);
+        // A form's content type makes no form of it.
+        check_unreadable("", Some(FORM), &deep(65), told);
+        check_unreadable("", Some(FORM), &"{\"a\":".repeat(65), told);
+        assert_eq!(read("", Some(FORM), "[a]=1"), Ok(json!({"[a]": "1"})));
         assert!(read("max_depth = 127", None, &deep(127)).is_ok());
         let told = "the body is nested deeper than 2 levels";
         check_unreadable("max_depth = 2", None, "[[{}]]", told);
