@@ -1,5 +1,7 @@
 //! Who said what of one group, and whether it counts.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{
     super::{
         claims::{By, Choice, Claims, ParentOf, SaidClaim},
@@ -38,8 +40,17 @@ pub(super) struct Teller<'a> {
     pub(super) view: &'a View<'a>,
 }
 
+/// What decides on the group's parent, found out once for all that was said of it: many ids may bear one name.
+struct Deciding<'a> {
+    choice: Option<Choice>,
+    claims: HashMap<(SourceId, Ref), &'a SaidClaim>,
+    /// Whose claims on it wait.
+    waiting: HashSet<(SourceId, Ref)>,
+}
+
 impl Looking<'_> {
     pub(super) fn sources(&self, rules: &Rules) -> Vec<SourceSays> {
+        let deciding = &self.deciding();
         let configured = self.views.iter().map(|(id, name, view)| {
             let source = Some(id);
             (name, Teller { source, view })
@@ -51,7 +62,7 @@ impl Looking<'_> {
         let all = configured.chain(silent).map(|(name, teller)| SourceSays {
             source: name.to_string(),
             priority: rules.priority(name),
-            said: self.said(teller),
+            said: self.said(teller, deciding),
             persons: self.persons(teller),
         });
         all.filter(|source| !source.said.is_empty() || !source.persons.is_empty())
@@ -64,6 +75,25 @@ impl Looking<'_> {
             occurred_at: at.time.to_string(),
             parent: ParentText::of(parent.map(|parent| self.names.group(parent))),
         })
+    }
+
+    fn deciding(&self) -> Deciding<'_> {
+        let said = self.claims.map_or(&[][..], |claims| claims.said.as_slice());
+        let mut claims = HashMap::with_capacity(said.len());
+        for claim in said {
+            // The first, as of [`Self::claim`].
+            claims.entry((claim.source, claim.subject)).or_insert(claim);
+        }
+        let waiting = self.waiting.iter().filter(|w| w.group == self.group);
+        let waiting = waiting.filter_map(|w| match w.by {
+            By::Source(source, subject) => Some((source, subject)),
+            By::Persons(..) | By::Seed | By::Nobody => None,
+        });
+        Deciding {
+            choice: self.choice(),
+            claims,
+            waiting: waiting.collect(),
+        }
     }
 
     /// What the claims decide on its parent, where it is claimed.
@@ -88,21 +118,28 @@ impl Looking<'_> {
         self.names.table().key(key).as_str().to_owned()
     }
 
-    fn said(&self, teller: Teller<'_>) -> Vec<Statement> {
+    fn said(&self, teller: Teller<'_>, deciding: &Deciding<'_>) -> Vec<Statement> {
         let view = teller.view;
         let subjects = view.records().map(|(subject, _)| subject);
-        let subjects: Vec<Ref> = subjects
+        let subjects: HashSet<Ref> = subjects
             .filter(|subject| view.name_of(*subject) == Some(self.group))
             .collect();
         if subjects.is_empty() {
             return Vec::new();
         }
         let mut said: Vec<(Stamp, Statement)> = Vec::new();
-        for subject in &subjects {
-            if let Ref::Key(key) = subject {
-                said.extend(self.bore(teller, *key));
-                let known = by_key(teller.view, *key);
-                said.extend(known.map(|saying| (saying.at, self.statement(teller, &saying))));
+        // In the records' order: what was said at one time stays in it.
+        for (subject, _) in view.records() {
+            if let Ref::Key(key) = subject
+                && subjects.contains(&subject)
+            {
+                said.extend(self.bore(teller, key));
+                let known = by_key(teller.view, key);
+                let told = |saying: Remembered| {
+                    let statement = self.statement(teller, &saying, deciding);
+                    (saying.at, statement)
+                };
+                said.extend(known.map(told));
             }
         }
         for (name, record) in &view.ledger.names {
@@ -118,7 +155,7 @@ impl Looking<'_> {
                     at: saying.at,
                     received: saying.received,
                 };
-                said.push((saying.at, self.statement(teller, &saying)));
+                said.push((saying.at, self.statement(teller, &saying, deciding)));
             }
         }
         said.sort_by_key(|(at, _)| *at);
@@ -154,7 +191,12 @@ impl Looking<'_> {
         bore.collect()
     }
 
-    fn statement(&self, teller: Teller<'_>, saying: &Remembered) -> Statement {
+    fn statement(
+        &self,
+        teller: Teller<'_>,
+        saying: &Remembered,
+        deciding: &Deciding<'_>,
+    ) -> Statement {
         let parent = |parent| self.target(teller.view.target(parent, saying.at, self.names));
         let says = match saying.what {
             NamedSaying::Gone => Says::Gone,
@@ -167,7 +209,7 @@ impl Looking<'_> {
             },
         };
         let because = self.never_counts(teller);
-        let because = because.or_else(|| self.because(teller, saying));
+        let because = because.or_else(|| self.because(teller, saying, deciding));
         let key = match saying.subject {
             Ref::Key(key) => Some(self.key(key)),
             Ref::Name(_) => None,
@@ -190,7 +232,12 @@ impl Looking<'_> {
     }
 
     /// Why what a configured source said does not count.
-    fn because(&self, teller: Teller<'_>, saying: &Remembered) -> Option<String> {
+    fn because(
+        &self,
+        teller: Teller<'_>,
+        saying: &Remembered,
+        deciding: &Deciding<'_>,
+    ) -> Option<String> {
         let view = teller.view;
         if matches!(saying.what, NamedSaying::Renamed(_)) {
             return None;
@@ -228,8 +275,8 @@ impl Looking<'_> {
         if !view.is_placed(record, self.names) {
             return Some("what was said later took it back".to_owned());
         }
-        let claim = self.claim(teller.source?, saying.subject)?;
-        self.overruled(claim)
+        let claim = deciding.claims.get(&(teller.source?, saying.subject))?;
+        self.overruled(claim, deciding)
     }
 
     pub(super) fn claim(&self, source: SourceId, subject: Ref) -> Option<&SaidClaim> {
@@ -238,24 +285,21 @@ impl Looking<'_> {
     }
 
     /// Why another's word decides on the parent, where one does.
-    fn overruled(&self, claim: &SaidClaim) -> Option<String> {
-        let own = By::Source(claim.source, claim.subject);
-        if self
-            .waiting
-            .iter()
-            .any(|w| w.group == self.group && w.by == own)
-        {
+    fn overruled(&self, claim: &SaidClaim, deciding: &Deciding<'_>) -> Option<String> {
+        let own = (claim.source, claim.subject);
+        if deciding.waiting.contains(&own) {
             return Some("it waits".to_owned());
         }
-        let choice = self.choice()?;
+        let choice = deciding.choice?;
         let (mark, parent) = claim.placed?;
-        if choice.by == own || same_place(choice.parent, parent) {
-            return None;
-        }
         let By::Source(winner, subject) = choice.by else {
             return None;
         };
-        let winner = self.claim(winner, subject)?;
+        let winner = (winner, subject);
+        if winner == own || same_place(choice.parent, parent) {
+            return None;
+        }
+        let winner = deciding.claims.get(&winner)?;
         let name = self.views.name(winner.source)?;
         Some(match (winner.priority == claim.priority, winner.placed) {
             (false, _) => format!(
