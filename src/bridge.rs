@@ -43,6 +43,7 @@ pub use self::{
     change::{Change, Deadlines, ThinEvent},
     enrichment::Enrichment,
     foresight::Foresight,
+    room::Full,
 };
 #[cfg(feature = "planted")]
 use crate::planted::{self, Bug};
@@ -103,18 +104,9 @@ pub enum BridgeError {
     /// The state is there and cannot be used: nothing was changed.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The state is as large as it may be, so what was said is not taken; nothing was changed.
-    #[error(
-        "the state has {bytes} bytes, and takes no more from a webhook than MAX_STATE_BYTES ({most}) allows"
-    )]
-    Full {
-        /// Its size.
-        bytes: usize,
-        /// The limit.
-        most: usize,
-        /// By their places in the change, the deliveries that say something new: without them there would be room.
-        new: Vec<usize>,
-    },
+    /// There is no room for what was said, so it is not taken; nothing was changed.
+    #[error(transparent)]
+    Full(#[from] Full),
     /// The time was up before the state was saved: others saved again and again, or all was slow.
     #[error("the time was up before the state could be saved")]
     TimeIsUp,
@@ -134,7 +126,7 @@ impl BridgeError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_transient(),
-            Self::State(_) | Self::Refused(_) | Self::Full { .. } => false,
+            Self::State(_) | Self::Refused(_) | Self::Full(_) => false,
             // A sender is to send again what was not saved, whatever the cause.
             Self::TimeIsUp | Self::NoTimeToPublish | Self::Unsaved(_) => true,
             Self::NotPublished(error) => error.is_transient(),
@@ -228,8 +220,8 @@ impl Bridge {
             if self.policy.dry_run {
                 return Ok(self.dry_run(&round, change));
             }
-            if !progress.owing {
-                self.has_room(&round, change)?;
+            if let Some(full) = round.full.take_if(|_| !progress.owing) {
+                return Err(BridgeError::Full(full));
             }
             let Some(send) = round.send.take() else {
                 let changed = round.changed | round.refresh_anchors();

@@ -1,6 +1,7 @@
 //! Which of the four ways we were called, and the function that answers them all.
 
 mod assemble;
+mod batch;
 mod kind;
 mod log;
 mod panics;
@@ -22,18 +23,18 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::panics::log_places_of_panics;
 use self::{
+    batch::{Merged, Said},
     kind::Invocation,
     panics::caught,
     telling::{Invoked, Teller, Told},
 };
 use crate::{
-    bridge::{Bridge, BridgeError, Change, Deadlines, ThinEvent},
-    hierarchy::{Delivery, Salt, SourceName},
+    bridge::{Bridge, BridgeError, Deadlines},
+    hierarchy::Salt,
     http::Client,
     metrics::Metrics,
     operator::{ACTIONS, Action, Answer, Asked, BadAction, Commands, carry_out},
     queue::{Batch, BatchResponse, Queue},
-    report::Report,
     retry::RetryPolicy,
     secrets::SecretsHome,
     store::{BoxFuture, StateStore},
@@ -113,7 +114,7 @@ impl Failure {
             Self::BadAction(_) => "BadAction",
             Self::Bridge(error) => match error {
                 BridgeError::Store(_) => "StateUnavailable",
-                BridgeError::Unsaved(_) | BridgeError::Full { .. } => "StateNotSaved",
+                BridgeError::Unsaved(_) | BridgeError::Full(_) => "StateNotSaved",
                 BridgeError::State(_) => "StateUnreadable",
                 BridgeError::TimeIsUp => "TimeIsUp",
                 BridgeError::Refused(_) => "Refused",
@@ -281,33 +282,16 @@ impl Function {
                 }
             }
         } else {
-            let mut applied = self
-                .merged(&deliveries, &rereads, &proven, end, tally)
-                .await;
-            // What says nothing new needs no room.
-            if let Err(BridgeError::Full { new, .. }) = &applied
-                && !new.is_empty()
-                && new.len() < taken.len()
-            {
-                tracing::error!(
-                    messages = new.len(),
-                    "the state is full: a part of a batch is left to the queue"
-                );
-                let is_new = |at: usize| new.binary_search(&at).is_ok();
-                let (left, kept): (Vec<_>, Vec<_>) = deliveries
-                    .into_iter()
-                    .enumerate()
-                    .partition(|(at, _)| is_new(*at));
-                for (at, _) in left {
-                    if let Some(record) = delivered.get(at) {
-                        response.fail(record);
-                        taken.retain(|taken| !std::ptr::eq(*taken, *record));
-                    }
-                }
-                deliveries = kept.into_iter().map(|(_, delivery)| delivery).collect();
-                applied = self
-                    .merged(&deliveries, &rereads, &proven, end, tally)
-                    .await;
+            let said = Said {
+                has_others: taken.len() > deliveries.len() + rereads.len(),
+                deliveries,
+                rereads,
+                proven,
+            };
+            let Merged { applied, left } = said.merged(&self.bridge, end, tally).await;
+            for record in left.iter().filter_map(|at| delivered.get(*at)) {
+                response.fail(record);
+                taken.retain(|taken| !std::ptr::eq(*taken, *record));
             }
             match applied {
                 Ok(answer) => {
@@ -340,26 +324,6 @@ impl Function {
         let answer = serde_json::to_value(response)?;
         invoked.tell(&told, tally);
         Ok(answer)
-    }
-
-    /// Merges what a batch says, and publishes what follows.
-    async fn merged(
-        &self,
-        deliveries: &[Delivery],
-        rereads: &[ThinEvent],
-        proven: &[SourceName],
-        end: Instant,
-        tally: &mut Tally,
-    ) -> Result<Report, BridgeError> {
-        let change = Change::Deliveries {
-            deliveries,
-            rereads,
-            proven,
-            queued: true,
-        };
-        let deadlines = Deadlines::before(end);
-        // Boxed, since the compiler gives up on the layout of futures that lie so deep.
-        Box::pin(self.bridge.apply(&change, deadlines, tally)).await
     }
 
     async fn action(

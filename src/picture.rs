@@ -11,7 +11,7 @@ mod tests;
 use std::collections::HashMap;
 
 use crate::{
-    hierarchy::{Digest, Group, Held, HeldReason, Hierarchy, Plan, plan::Counts},
+    hierarchy::{Digest, Group, Held, HeldReason, Hierarchy, Plan, SourceName, plan::Counts},
     timestamp::Timestamp,
 };
 
@@ -211,9 +211,7 @@ fn note_held(nodes: &mut Vec<Node>, held: &[Held]) {
     let mut places: HashMap<Group, usize> =
         named.map(|(at, node)| (node.group.clone(), at)).collect();
     for held in held {
-        let Ok(group) = crate::hierarchy::statement::group(&held.group, &held.group_type) else {
-            continue;
-        };
+        let group = Group::new(held.group.clone(), held.group_type.clone());
         let at = *places.entry(group.clone()).or_insert(nodes.len());
         if at == nodes.len() {
             nodes.push(Node {
@@ -308,7 +306,7 @@ fn why(held: &Held) -> String {
     } = held;
     let parent = match (parent, parent_type, parent_key) {
         (Some(name), Some(group_type), _) => format!("{name} [{group_type}]"),
-        (_, _, Some(key)) => format!("the group with the key {key}"),
+        (_, _, Some(key)) => format!("the group with the key {}", key.as_str()),
         (_, _, None) => "another group".to_owned(),
     };
     let why = match reason {
@@ -326,6 +324,6 @@ fn why(held: &Held) -> String {
         HeldReason::Guard => "waits for an operator, because of the guard".to_owned(),
         HeldReason::RolledBack => "waits since the rollback".to_owned(),
     };
-    let source = source.as_deref().unwrap_or("nobody");
+    let source = source.as_ref().map_or("nobody", SourceName::as_str);
     format!("{why}. Said by {source}, as of {occurred_at}")
 }

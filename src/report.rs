@@ -123,6 +123,8 @@ pub struct Untold {
     pub conflicts: usize,
     /// Warnings.
     pub warnings: usize,
+    /// Changes of the plan.
+    pub changes: usize,
 }
 
 impl Untold {
@@ -132,11 +134,13 @@ impl Untold {
             held,
             conflicts,
             warnings,
+            changes,
         } = self;
         let lists = [
             (held, "entries of held"),
             (conflicts, "conflicts"),
             (warnings, "warnings"),
+            (changes, "changes in the plan"),
         ];
         let untold = lists.into_iter().filter(|(untold, _)| *untold > 0);
         untold.map(|(untold, what)| format!("there are {untold} more {what}"))
@@ -148,7 +152,7 @@ impl Untold {
 pub struct PlanView {
     /// What an approval must name; `null` when nothing is pending.
     pub digest: Option<Digest>,
-    /// Every change.
+    /// Every change; of very many the first.
     #[serde(rename = "changes", serialize_with = "changes")]
     pub plan: Plan,
 }

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use crate::{
     hierarchy::{
-        Delivery, EventId, Group, GroupRef, Ledger, Merged, Parent, PersonSays, Plan, Projection,
-        Published, Rules, Salt, Scope, SeedRows, Stated, Statement,
+        Delivery, EventId, Group, GroupRef, Key, Ledger, Merged, Name, Parent, PersonSays, Plan,
+        Projection, Published, Rules, Salt, Scope, SeedRows, Stated, Statement,
     },
     reread::{Reread, read_captured},
     secrets::SourceSecret,
@@ -182,7 +182,8 @@ impl<'a> Tryout<'a> {
             self.line(1, &line);
         }
         for held in &projection.held {
-            let parent = held.parent.as_deref().or(held.parent_key.as_deref());
+            let parent = held.parent.as_ref().map(Name::as_str);
+            let parent = parent.or(held.parent_key.as_ref().map(Key::as_str));
             let reason = serde_json::to_value(held.reason).unwrap_or_default();
             self.line(
                 1,
@@ -190,7 +191,7 @@ impl<'a> Tryout<'a> {
                     "held ({}): {} {:?} under {:?}",
                     reason.as_str().unwrap_or_default(),
                     held.group_type,
-                    held.group,
+                    held.group.as_str(),
                     parent.unwrap_or_default()
                 ),
             );

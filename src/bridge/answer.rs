@@ -1,7 +1,9 @@
 //! What a change is answered with, once it is known what became of it.
 
 use super::{
-    Bridge, BridgeError, Change, Deadlines, Progress, ThinEvent, cutting::cut, round::Round,
+    Bridge, BridgeError, Change, Deadlines, Progress, ThinEvent,
+    cutting::{cut, show},
+    round::Round,
 };
 use crate::{
     hierarchy::plan::Counts,
@@ -19,11 +21,11 @@ impl Bridge {
         report
             .warnings
             .push("dry run: nothing was saved, nothing was sent".to_owned());
-        if let Err(full) = self.has_room(round, change) {
+        if let Some(full) = &round.full {
             let would = format!("dry run: otherwise it would be refused: {full}");
             report.warnings.push(would);
         }
-        report.plan = Some(round.plan_view());
+        show(change, &mut report, round.plan_view());
         report
     }
 
@@ -162,6 +164,7 @@ impl Bridge {
             send: _,
             body: _,
             begun: _,
+            full: _,
             as_loaded: _,
         } = round;
         let own = change.is_a_sender_s();

@@ -59,15 +59,25 @@ pub struct ThinEvent {
     pub event_id: Option<EventId>,
 }
 
+/// A delivery that says something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct New {
+    /// Its place in the change.
+    pub(super) at: usize,
+    /// By how many bytes the state may grow by it, at most.
+    pub(super) grown: usize,
+}
+
 impl Change<'_> {
-    /// Merges what is said; in `new` come the places of the deliveries that say something new.
-    pub(super) fn merge(&self, ledger: &mut Ledger, new: &mut Vec<usize>) -> Merged {
+    /// Merges what is said; in `new` come the deliveries that say something new.
+    pub(super) fn merge(&self, ledger: &mut Ledger, new: &mut Vec<New>) -> Merged {
         match self {
             Self::Deliveries { deliveries, .. } => {
                 let mut merged = Merged::default();
                 for (at, delivery) in deliveries.iter().enumerate() {
                     let one = ledger.merge(delivery);
-                    new.extend(one.changed.then_some(at));
+                    let grown = one.grown;
+                    new.extend(one.changed.then_some(New { at, grown }));
                     merged.and(one);
                 }
                 merged

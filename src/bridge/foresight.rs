@@ -2,6 +2,7 @@
 
 use super::{
     Bridge, BridgeError, Change, Deadlines,
+    cutting::show,
     pending::{Pending, Target},
     rereads::Rereads,
     round::Round,
@@ -50,7 +51,7 @@ impl Bridge {
         let mut report = self.report(&round, &change, None);
         report.status = Status::Planned;
         report.saved = Some(false);
-        report.plan = Some(round.plan_view());
+        show(&change, &mut report, round.plan_view());
         let Round {
             state,
             projection,

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::{
     Bridge, BridgeError, Change, Deadlines, Policy, Progress,
+    change::New,
     loading::{Current, Start, let_go_out},
     pending::{Pending, Send},
     rereads::{Applied, Rereads},
+    room::Full,
     tallying::Read,
 };
 use crate::{
@@ -27,11 +29,13 @@ pub(super) struct Round {
     pub(super) projection: Projection,
     pub(super) pending: Pending,
     pub(super) changed: bool,
-    /// By their places in the change, the deliveries that say something new.
-    pub(super) new: Vec<usize>,
+    /// The deliveries that say something new.
+    pub(super) new: Vec<New>,
     pub(super) warnings: Vec<String>,
     /// Why events of this invocation wait for a re-read.
     pub(super) waiting: Vec<String>,
+    /// Why there is no room for what they say, if there is none.
+    pub(super) full: Option<Full>,
     /// What is to be sent, if anything is.
     pub(super) send: Option<Send>,
     /// The body of what is sent, where it is known that it will be.
@@ -110,7 +114,11 @@ impl Bridge {
         };
         let _lap = Lap::of(&mut tally.steps.merge);
         let mut round = self.round(state, tag, change, organizations, rereads)?;
-        round.prepare_to_send(progress, &self.policy);
+        round.full = self.full(&round, change)?;
+        // What is refused is not written either: it may be that it is too large. What is owed is sent all the same.
+        if round.full.is_none() || progress.owing {
+            round.prepare_to_send(progress, &self.policy);
+        }
         Ok(round)
     }
 
@@ -182,6 +190,7 @@ impl Bridge {
             new,
             warnings,
             waiting,
+            full: None,
             send: None,
             body: None,
             begun: None,

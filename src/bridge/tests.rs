@@ -812,3 +812,32 @@ async fn a_source_that_proves_itself_needs_no_handshake_any_more() {
         );
     }
 }
+
+#[tokio::test]
+async fn news_of_a_sources_own_api_needs_no_room_and_what_is_known_does_not_fail_with_it() {
+    let scene = Scene::new().await;
+    let mut bridge = scene.bridge();
+    scene.says(&bridge, "x").await;
+    bridge.policy.max_state_bytes = 10;
+    has(&scene.people, &["a"]);
+    scene.pass(1);
+    let (known, event) = (scene.delivery("x"), scene.event("people"));
+    let known = Delivery {
+        received: known.received.minus(Duration::from_secs(1)),
+        attempted: known.attempted.minus(Duration::from_secs(1)),
+        ..known
+    };
+    let report = apply(&bridge, &[known], std::slice::from_ref(&event), 20_000).await;
+    assert_eq!(report.status, Status::Published);
+    assert_eq!(scene.holds(), ["a", "x"]);
+    let new = [scene.delivery("y")];
+    let change = Change::Deliveries {
+        deliveries: &new,
+        rereads: &[],
+        proven: &[],
+        queued: true,
+    };
+    let mut tally = Tally::default();
+    let refused = bridge.apply(&change, within(20_000), &mut tally).await;
+    assert!(matches!(refused, Err(BridgeError::Full(Full { new, .. })) if new == [0]));
+}

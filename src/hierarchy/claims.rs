@@ -269,7 +269,7 @@ impl Claims {
             && let By::Persons(source, count) = self.parent(order).by
             && let Some(source) = views.name(source)
         {
-            let won = |side: &Side| side.source == source.as_str() && side.persons == Some(count);
+            let won = |side: &Side| side.source == *source && side.persons == Some(count);
             if let Some(at) = sides.iter().position(won) {
                 let winner = sides.remove(at);
                 sides.insert(0, winner);

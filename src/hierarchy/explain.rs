@@ -21,7 +21,7 @@ use super::{
     claims::Claims,
     findings::{Concern, Held, HeldReason, held},
     ledger::Ledger,
-    name::Group,
+    name::{Group, Key},
     project::Rules,
     published::{Present, Published},
     records::Stamp,
@@ -269,23 +269,33 @@ fn waits(
     views: &Views<'_>,
     names: &Names<'_>,
 ) -> Vec<Waits> {
-    let concerns = |waiting: &Waiting| {
-        waiting.group == group
-            || match &waiting.why {
-                Why::UnknownParent(_) => false,
-                // Who is in the part that is not told is known of all together that may be meant.
-                Why::Cycle { cycle, length, .. } => {
-                    cycle.contains(&group)
-                        || (waiting.concern == Concern::InCycle && cycle.len() < *length)
-                }
-            }
-    };
-    let waits = waiting.into_iter().filter(concerns).map(|waiting| {
-        let held = held(waiting, views, names);
+    let mut left = MOST_CYCLE_BYTES;
+    let waiting = waiting.into_iter();
+    let concerning = waiting.filter(|waiting| concerns(waiting, group));
+    let waits = concerning.map(|waiting| {
+        let mut held = held(waiting, views, names);
+        held.shorten(left);
+        left = left.saturating_sub(held.cycle_bytes());
         let freed_by = freed_by(&held);
         Waits { held, freed_by }
     });
     waits.collect()
+}
+
+/// Of the cycles in an answer so many bytes are told: in long names they may be many times what is known.
+const MOST_CYCLE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Whether something waits of a group, or for it.
+fn concerns(waiting: &Waiting, group: GroupId) -> bool {
+    waiting.group == group
+        || match &waiting.why {
+            Why::UnknownParent(_) => false,
+            // Who is in the part that is not told is known of all together that may be meant.
+            Why::Cycle { cycle, length, .. } => {
+                cycle.contains(&group)
+                    || (waiting.concern != Concern::None && cycle.len() < *length)
+            }
+        }
 }
 
 /// What frees a statement that waits.
@@ -293,8 +303,8 @@ pub fn freed_by(held: &Held) -> String {
     match held.reason {
         HeldReason::UnknownParent => format!(
             "takes effect by itself once {} names the group of the key {}",
-            held.source.as_deref().unwrap_or("a source"),
-            held.parent_key.as_deref().unwrap_or("that it gave"),
+            held.source.as_ref().map_or("a source", SourceName::as_str),
+            held.parent_key.as_ref().map_or("that it gave", Key::as_str),
         ),
         HeldReason::Cycle => {
             "takes effect by itself once a group of the cycle is placed elsewhere".to_owned()

@@ -1,4 +1,6 @@
 //! What a projection finds beside the hierarchy: what waits, which claims lost, what is odd.
+//!
+//! One long name may stand in a great many of them, so they share their texts with the ledger: only what is told is written out.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +9,7 @@ use serde::Serialize;
 use super::{
     claims::{By, Claims},
     ledger::Ledger,
-    name::Group,
+    name::{Group, GroupType, Key, Name},
     project::Rules,
     settle::{Waiting, Why},
     statement::SourceName,
@@ -38,18 +40,18 @@ pub struct Held {
     /// Why.
     pub reason: HeldReason,
     /// The group whose placing waits.
-    pub group: String,
+    pub group: Name,
     /// Its type.
-    pub group_type: String,
+    pub group_type: GroupType,
     /// The parent it would have, where that has a name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parent: Option<String>,
+    pub parent: Option<Name>,
     /// That parent's type.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parent_type: Option<String>,
+    pub parent_type: Option<GroupType>,
     /// The parent's key, where that is all that is known or what waits itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parent_key: Option<String>,
+    pub parent_key: Option<Key>,
     /// The cycle, from the group upwards; of a long one its beginning.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cycle: Vec<GroupText>,
@@ -57,7 +59,7 @@ pub struct Held {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cycle_groups: Option<usize>,
     /// Who said it.
-    pub source: Option<String>,
+    pub source: Option<SourceName>,
     /// As of when.
     pub occurred_at: String,
     #[serde(skip)]
@@ -80,9 +82,8 @@ impl Held {
     /// Of the cycle no more is told than has so many bytes as JSON, but for its first two groups.
     pub fn shorten(&mut self, most_bytes: usize) {
         let mut bytes = 0_usize;
-        let of = |told: &GroupText| told.group.len() + told.group_type.len() + AROUND_A_GROUP;
         let fits = self.cycle.iter().take_while(|told| {
-            bytes = bytes.saturating_add(of(told));
+            bytes = bytes.saturating_add(told.json_bytes());
             bytes <= most_bytes
         });
         let fits = fits.count().max(2);
@@ -90,6 +91,17 @@ impl Held {
             self.cycle_groups = self.cycle_groups.or(Some(self.cycle.len()));
             self.cycle.truncate(fits);
         }
+    }
+
+    /// How many bytes what is told of the cycle has as JSON.
+    pub(super) fn cycle_bytes(&self) -> usize {
+        self.cycle.iter().map(GroupText::json_bytes).sum()
+    }
+}
+
+impl GroupText {
+    fn json_bytes(&self) -> usize {
+        self.group.json_bytes() + self.group_type.json_bytes() + AROUND_A_GROUP
     }
 }
 
@@ -101,16 +113,16 @@ const AROUND_A_GROUP: usize = r#"{"group":"","groupType":""},"#.len();
 #[serde(rename_all = "camelCase")]
 pub struct GroupText {
     /// Its name.
-    pub group: String,
+    pub group: Name,
     /// Its type.
-    pub group_type: String,
+    pub group_type: GroupType,
 }
 
 impl From<&Group> for GroupText {
     fn from(group: &Group) -> Self {
         Self {
-            group: group.name.as_str().to_owned(),
-            group_type: group.group_type.as_str().to_owned(),
+            group: group.name.clone(),
+            group_type: group.group_type.clone(),
         }
     }
 }
@@ -120,11 +132,11 @@ impl From<&Group> for GroupText {
 #[serde(rename_all = "camelCase")]
 pub struct Side {
     /// The parent it names; `null` for the top.
-    pub parent: Option<String>,
+    pub parent: Option<Name>,
     /// That parent's type.
-    pub parent_type: Option<String>,
+    pub parent_type: Option<GroupType>,
     /// Who names it.
-    pub source: String,
+    pub source: SourceName,
     /// How many persons' records imply it; absent where it is said of the group itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub persons: Option<usize>,
@@ -137,7 +149,7 @@ impl Side {
         Self {
             parent,
             parent_type,
-            source: source.as_str().to_owned(),
+            source: source.clone(),
             persons,
         }
     }
@@ -148,9 +160,9 @@ impl Side {
 #[serde(rename_all = "camelCase")]
 pub struct Conflict {
     /// The group.
-    pub group: String,
+    pub group: Name,
     /// Its type.
-    pub group_type: String,
+    pub group_type: GroupType,
     /// What won.
     pub won: Side,
     /// What lost.
@@ -192,10 +204,10 @@ pub(super) fn held(waiting: Waiting, views: &Views<'_>, names: &Names<'_>) -> He
         group_type,
         parent,
         parent_type,
-        parent_key: key.map(|key| names.table().key(key).as_str().to_owned()),
+        parent_key: key.map(|key| names.table().key(key).clone()),
         cycle: cycle.iter().copied().map(text).collect(),
         cycle_groups: (length > cycle.len()).then_some(length),
-        source: source.map(|source| source.as_str().to_owned()),
+        source,
         occurred_at: at.time.to_string(),
         concern,
     }
@@ -227,8 +239,8 @@ pub(super) fn conflicts(
             .filter(|lost| (&lost.parent, &lost.parent_type) != (&won.parent, &won.parent_type))
         {
             conflicts.push(Conflict {
-                group: group.name.as_str().to_owned(),
-                group_type: group.group_type.as_str().to_owned(),
+                group: group.name.clone(),
+                group_type: group.group_type.clone(),
                 won: won.clone(),
                 lost: lost.clone(),
                 concerns: group.clone(),

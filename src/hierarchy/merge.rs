@@ -23,6 +23,8 @@ pub struct Merged {
     pub changed: bool,
     /// What the sender or the operator should know.
     pub warnings: Vec<String>,
+    /// By how many bytes at most, roughly, the ledger's document has grown; by much less where what was known is replaced.
+    pub grown: usize,
     pub(super) statements: Vec<MergedStatement>,
 }
 
@@ -32,9 +34,11 @@ impl Merged {
         let Self {
             changed,
             warnings,
+            grown,
             statements,
         } = other;
         self.changed |= changed;
+        self.grown = self.grown.saturating_add(grown);
         self.warnings.extend(warnings);
         self.statements.extend(statements);
     }
@@ -57,6 +61,25 @@ pub(super) enum About {
     Person { person: PersonKey, groups: Vec<Ref> },
     Snapshot,
     SeedRow,
+}
+
+/// By how much a state's document may grow for one thing that is noted: times, numbers, and the row of a group with its way back.
+const GROWN_BY_ONE: usize = 128;
+
+/// For one more reference to a group, by its number.
+const GROWN_BY_A_REFERENCE: usize = 16;
+
+/// For a byte of a text, which JSON may escape.
+const GROWN_BY_A_BYTE: usize = 2;
+
+impl About {
+    fn grown(&self) -> usize {
+        let references = match self {
+            Self::Person { groups, .. } => groups.len(),
+            Self::Group { .. } | Self::Rename { .. } | Self::Snapshot | Self::SeedRow => 0,
+        };
+        GROWN_BY_ONE + GROWN_BY_A_REFERENCE * references
+    }
 }
 
 impl Ledger {
@@ -87,6 +110,7 @@ impl Ledger {
             sources,
             ..
         } = self;
+        let texts_before = table.added_bytes();
         let ledger = sources.entry(source.clone()).or_default();
         let first = match event_id {
             Some(event) if needs_attempt => {
@@ -96,6 +120,7 @@ impl Ledger {
                 };
                 let first = ledger.events.entry(event.clone()).or_insert_with(|| {
                     merged.changed = true;
+                    merged.grown += GROWN_BY_ONE + GROWN_BY_A_BYTE * event.as_str().len();
                     attempt
                 });
                 merged.changed |= attempt < *first;
@@ -122,7 +147,6 @@ impl Ledger {
             received: *received,
             changed: false,
             statement: 0,
-            touched: Vec::new(),
             added: Vec::new(),
         };
         merged.statements.reserve(statements.len());
@@ -136,7 +160,6 @@ impl Ledger {
         }
         merged.changed |= merging.changed;
         let Merging {
-            mut touched,
             added,
             ledger,
             table,
@@ -144,19 +167,23 @@ impl Ledger {
         } = merging;
         // All at once: one by one, each would move what is said after it.
         ledger.add(added.iter().map(|added| &added.what), table);
-        // A delivery may speak of one group thousands of times; it is thinned out once.
-        touched.sort_unstable();
-        touched.dedup();
-        ledger.compact(&touched);
+        let grown = ledger.grown_below(added.iter().map(|added| &added.what));
+        ledger.compact(&grown);
         // What was thinned out at once is not new: the next delivery like it would be "new" again.
         for Added { statement, what } in added {
             if ledger.keeps(&what, table) {
                 merged.changed = true;
+                merged.grown += GROWN_BY_ONE;
             } else if let Some(statement) = statement.and_then(|s| merged.statements.get_mut(s)) {
                 statement.new = false;
             }
         }
-        merged.changed |= merged.statements.iter().any(|statement| statement.new);
+        for statement in merged.statements.iter().filter(|statement| statement.new) {
+            merged.changed = true;
+            merged.grown += statement.about.grown();
+        }
+        let texts = table.added_bytes().saturating_sub(texts_before);
+        merged.grown += GROWN_BY_A_BYTE * texts;
         table.sort_much();
         merged
     }
@@ -195,6 +222,7 @@ impl Ledger {
         Merged {
             changed: new || names_something_new,
             warnings: warnings.into_iter().collect(),
+            grown: 0,
             statements: statements.collect(),
         }
     }
@@ -225,9 +253,7 @@ struct Merging<'a> {
     changed: bool,
     /// The place of the statement that is merged now.
     statement: usize,
-    /// The records that may have grown.
-    touched: Vec<Ref>,
-    /// What they grew by.
+    /// What the records grew by.
     added: Vec<Added>,
 }
 
@@ -384,7 +410,6 @@ impl Merging<'_> {
 
     /// Notes a name that a group bore; says whether that was not known.
     fn bore(&mut self, key: KeyId, bore: Bore, statement: Option<usize>) -> bool {
-        self.touched.push(Ref::Key(key));
         let record = self.ledger.ids.entry(key).or_default();
         let new = !record.knows(&bore, self.table);
         if new {
@@ -396,7 +421,6 @@ impl Merging<'_> {
 
     /// Notes a saying about a group; says whether it was new.
     fn say(&mut self, group: Ref, at: Stamp, saying: NamedSaying) -> bool {
-        self.touched.push(group);
         let key = match group {
             Ref::Key(key) => key,
             Ref::Name(group) => {

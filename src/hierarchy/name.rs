@@ -106,6 +106,12 @@ impl Name {
         &self.0
     }
 
+    /// How many bytes it has within JSON's quotes: control characters it has none.
+    pub fn json_bytes(&self) -> usize {
+        let escaped = self.0.bytes().filter(|byte| matches!(byte, b'"' | b'\\'));
+        self.0.len() + escaped.count()
+    }
+
     /// This name with the sender's key behind it, to tell it from another of the same name; cut
     /// where both are too long for one name, since a state that holds it must be readable again.
     pub(super) fn numbered(&self, key: &Key) -> Self {
@@ -173,6 +179,11 @@ impl Group {
     /// The group of this name and type.
     pub fn new(name: Name, group_type: GroupType) -> Self {
         Self { group_type, name }
+    }
+
+    /// How many bytes its type and name have within JSON's quotes.
+    pub fn json_bytes(&self) -> usize {
+        self.group_type.json_bytes() + self.name.json_bytes()
     }
 }
 

@@ -6,8 +6,11 @@ use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 use super::{forest::Forest, name::Group};
 
-/// What a row takes, with names of common length.
-const BYTES_A_ROW: usize = 160;
+/// What the body has around its rows, and a row around its texts.
+const AROUND_ALL: usize = r#"{"groupRelationships":[]}"#.len();
+const AROUND_A_ROW: usize = r#"{"group":"","groupType":"","parent":"","parentType":""}"#.len();
+const AROUND_A_ROW_AT_TOP: usize =
+    r#"{"group":"","groupType":"","parent":null,"parentType":null}"#.len();
 
 /// The complete, valid hierarchy: the only thing that can be sent to Calven. Its groups have one
 /// parent each, every parent is a group of it, and there are no cycles.
@@ -36,9 +39,23 @@ impl Hierarchy {
     /// # Errors
     /// None in practice: texts can be written as JSON.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut body = Vec::with_capacity(self.groups().saturating_mul(BYTES_A_ROW));
+        // Grown on the way it might take twice as much.
+        let mut body = Vec::with_capacity(self.json_bytes());
         serde_json::to_writer(&mut body, self)?;
         Ok(body)
+    }
+
+    /// How many bytes Calven's body has. A long name is in it once for each group below, so it may be far larger than all names are.
+    pub fn json_bytes(&self) -> usize {
+        let forest = &self.forest;
+        let texts: Vec<usize> = self.rows().map(|(group, _)| group.json_bytes()).collect();
+        let text = |at: usize| texts.get(at).copied().unwrap_or_default();
+        let rows = (0..forest.len()).map(|at| match forest.above(at) {
+            Some(above) => AROUND_A_ROW + text(at) + text(above),
+            None => AROUND_A_ROW_AT_TOP + text(at),
+        });
+        let commas = forest.len().saturating_sub(1);
+        AROUND_ALL + rows.sum::<usize>() + commas
     }
 
     /// The rows: each group and its parent, by type and name.

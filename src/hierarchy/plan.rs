@@ -108,6 +108,22 @@ pub(super) struct Found {
     pub(super) same: Option<usize>,
 }
 
+/// What JSON puts around a change's texts, at most.
+const AROUND_A_CHANGE: usize = 128;
+
+/// Leaves out what does not fit any more, and says how many that are.
+fn shorten<T>(changes: &mut Vec<T>, left: &mut usize, bytes: impl Fn(&T) -> usize) -> usize {
+    let fits = changes.iter().take_while(|change| {
+        let rest = left.checked_sub(AROUND_A_CHANGE + bytes(change));
+        *left = rest.unwrap_or_default();
+        rest.is_some()
+    });
+    let fits = fits.count();
+    let untold = changes.len() - fits;
+    changes.truncate(fits);
+    untold
+}
+
 impl Plan {
     /// What leads from what was published to a hierarchy. `found` says where each published group is
     /// found again, `origins` by which names new groups were first known, where those are others.
@@ -187,6 +203,11 @@ impl Plan {
         added.is_empty() && moved.is_empty() && renamed.is_empty() && removed.is_empty()
     }
 
+    /// How many changes there are.
+    pub fn len(&self) -> usize {
+        self.added.len() + self.moved.len() + self.renamed.len() + self.removed.len()
+    }
+
     /// How many of each kind.
     pub fn counts(&self) -> Counts {
         Counts {
@@ -195,6 +216,30 @@ impl Plan {
             renamed: self.renamed.len(),
             removed: self.removed.len(),
         }
+    }
+
+    /// Leaves out the changes that are too much to tell: removals, moves and renames go before what is new. Says how many are left
+    /// out. What is left has no other digest for that, and is for telling alone.
+    pub fn shorten(&mut self, most_bytes: usize) -> usize {
+        let mut left = most_bytes;
+        let Self {
+            added,
+            moved,
+            renamed,
+            removed,
+            removed_names: _,
+            lasting_moves: _,
+        } = self;
+        let of = |group: &Option<Group>| group.as_ref().map_or(0, Group::json_bytes);
+        shorten(removed, &mut left, |(group, was)| {
+            group.json_bytes() + of(was)
+        }) + shorten(moved, &mut left, |(group, from, to)| {
+            group.json_bytes() + of(from) + of(to)
+        }) + shorten(renamed, &mut left, |(from, to)| {
+            from.json_bytes() + to.json_bytes()
+        }) + shorten(added, &mut left, |(group, parent)| {
+            group.json_bytes() + of(parent)
+        })
     }
 
     /// Every group that changes, under each name it has or would have.

@@ -151,7 +151,7 @@ impl Story {
         self.project()
             .held
             .into_iter()
-            .map(|held| (held.reason, held.group))
+            .map(|held| (held.reason, held.group.to_string()))
             .collect()
     }
 }
@@ -501,10 +501,13 @@ fn the_higher_priority_wins_and_then_the_newer_and_the_loser_is_reported() {
     story.check(&[("Dept Sales", "Div A"), ("Div A", "-")]);
     let conflicts = story.project().conflicts;
     assert_eq!(conflicts.len(), 1);
-    assert_eq!(conflicts[0].won.parent.as_deref(), Some("A"));
+    assert_eq!(
+        conflicts[0].won.parent.as_ref().map(Name::as_str),
+        Some("A")
+    );
     assert_eq!(
         (
-            conflicts[0].lost.parent.as_deref(),
+            conflicts[0].lost.parent.as_ref().map(Name::as_str),
             conflicts[0].lost.source.as_str()
         ),
         (Some("B"), "it")
@@ -1011,7 +1014,7 @@ fn a_long_cycle_concerns_those_whose_groups_are_in_it_and_nobody_else() {
     let merged = story.says("it", 2, vec![exists("Dept Support", "Dept r01200")]);
     assert_eq!(concerned(&story, &merged), 0);
     let held = story.project().held.remove(0);
-    let told = |name: &str| held.cycle.iter().any(|group| group.group == name);
+    let told = |name: &str| held.cycle.iter().any(|group| group.group.as_str() == name);
     for name in ["r00000", "r00600", "r01200", "r01499"] {
         let (name, parent) = (name, "-");
         let said = exists(&format!("Dept {name}"), parent);
@@ -1055,7 +1058,7 @@ fn what_waits_of_one_s_own_groups_is_told_before_the_cycles_that_they_are_in() {
     );
     let projection = Projection::of(&story.ledger, None, &story.rules, &merged);
     let groups = |held: &[Held]| {
-        let groups = held.iter().map(|held| held.group.clone());
+        let groups = held.iter().map(|held| held.group.to_string());
         groups.collect::<Vec<String>>()
     };
     let own = projection.held_of_its_own();
@@ -1093,4 +1096,83 @@ fn a_cycle_is_shortened_by_bytes_and_says_how_long_it_is() {
     let mut held = story.project().held.remove(0);
     held.shorten(3 * one);
     assert_eq!((held.cycle.len(), held.cycle_groups), (3, Some(5)));
+}
+
+/// So many groups whose newest claim on a parent lost, under two parents with long names.
+fn losing_claims(groups: usize) -> Story {
+    let long = |letter: &str| letter.repeat(1_000);
+    let (first, second) = (long("a"), long("b"));
+    let mut story = Story::new();
+    story.rules.priorities.insert(SourceName::new("hr"), 1);
+    let under = |parent: &str| {
+        let placed =
+            (0..groups).map(|at| exists(&format!("Dept {at:05}"), &format!("Dept {parent}")));
+        placed.collect::<Vec<_>>()
+    };
+    story.says("hr", 1, under(&first));
+    story.says("it", 2, under(&second));
+    story
+}
+
+#[test]
+fn a_long_name_stands_in_memory_once_however_many_conflicts_name_it() {
+    let projection = losing_claims(500).project();
+    let (conflicts, own) = (&projection.conflicts, projection.conflicts_of_its_own());
+    assert_eq!(conflicts.len(), 500);
+    let text = |side: &crate::hierarchy::findings::Side| side.parent.clone().unwrap();
+    let places = |of: fn(&crate::hierarchy::Conflict) -> &crate::hierarchy::findings::Side| {
+        let all = conflicts.iter().chain(&own);
+        all.map(|conflict| text(of(conflict)).as_str().as_ptr())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(
+        (places(|c| &c.won).len(), places(|c| &c.lost).len()),
+        (1, 1)
+    );
+}
+
+#[test]
+fn how_large_a_body_will_be_is_known_before_it_is_written() {
+    let bytes = |hierarchy: &crate::hierarchy::Hierarchy| {
+        let body = hierarchy.to_json().unwrap();
+        assert_eq!(hierarchy.json_bytes(), body.len());
+        body.len()
+    };
+    assert_eq!(
+        bytes(&Story::new().project().hierarchy),
+        r#"{"groupRelationships":[]}"#.len()
+    );
+    let mut story = Story::new();
+    story.says(
+        "hr",
+        1,
+        vec![exists("Dept é\"\\ü", "-"), exists("Dept b", "Dept é\"\\ü")],
+    );
+    bytes(&story.project().hierarchy);
+    assert!(bytes(&losing_claims(100).project().hierarchy) > 100_000);
+}
+
+#[test]
+fn of_a_plan_no_more_is_told_than_fits_what_goes_first() {
+    let mut story = Story::new();
+    story.says("hr", 1, vec![exists("Dept a", "-"), exists("Dept b", "-")]);
+    story.publish();
+    story.says(
+        "hr",
+        2,
+        vec![
+            gone("Dept a"),
+            exists("Dept c", "-"),
+            exists("Dept d", "Dept c"),
+        ],
+    );
+    let projection = story.project();
+    let whole = projection.plan(story.published.as_ref());
+    assert_eq!((whole.removed.len(), whole.added.len()), (1, 2));
+    for (most, told) in [(0, (0, 0)), (150, (1, 0)), (300, (1, 1)), (10_000, (1, 2))] {
+        let mut plan = whole.clone();
+        let untold = plan.shorten(most);
+        assert_eq!((plan.removed.len(), plan.added.len()), told, "{most}");
+        assert_eq!(untold + plan.len(), whole.len());
+    }
 }

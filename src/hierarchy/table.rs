@@ -65,6 +65,8 @@ pub(super) struct Table {
     sorted: Vec<GroupId>,
     /// Of each group a hash that is the same for those that differ only in case.
     folded: Vec<u64>,
+    /// How many bytes the names and keys have that were added since the table was made.
+    added_bytes: usize,
 }
 
 impl Table {
@@ -73,7 +75,11 @@ impl Table {
         if let Some(known) = self.find_group(group) {
             return known;
         }
-        let (kind, _) = self.types.insert_full(group.group_type.clone());
+        let (kind, is_new) = self.types.insert_full(group.group_type.clone());
+        if is_new {
+            self.added_bytes += group.group_type.as_str().len();
+        }
+        self.added_bytes += group.name.as_str().len();
         let group_type = self.types.get_index(kind).unwrap_or(&group.group_type);
         let group = Group::new(group.name.clone(), group_type.clone());
         self.folded.push(folded(&group));
@@ -84,7 +90,10 @@ impl Table {
     pub(super) fn key_id(&mut self, key: &Key) -> KeyId {
         match self.find_key(key) {
             Some(known) => known,
-            None => KeyId::new(self.keys.insert_full(key.clone()).0),
+            None => {
+                self.added_bytes += key.as_str().len();
+                KeyId::new(self.keys.insert_full(key.clone()).0)
+            }
         }
     }
 
@@ -114,6 +123,11 @@ impl Table {
 
     pub(super) fn groups(&self) -> usize {
         self.groups.len()
+    }
+
+    /// How many bytes the names and keys have that were added since the table was made.
+    pub(super) const fn added_bytes(&self) -> usize {
+        self.added_bytes
     }
 
     pub(super) fn keys(&self) -> usize {

@@ -65,6 +65,21 @@ pub(super) enum Kept {
 }
 
 impl SourceLedger {
+    /// The records that what was added may make thinner, each once: those to which something was added from before the newest
+    /// snapshot. A record of many names would otherwise cost each delivery that speaks of it all of them.
+    pub(super) fn grown_below<'k>(&self, added: impl Iterator<Item = &'k Kept>) -> Vec<Ref> {
+        let Compacted { names, ids } = self.compacted;
+        let is_old = |at: Stamp, before: Option<Timestamp>| before.is_some_and(|b| at.time < b);
+        let old = added.filter_map(|added| match added {
+            Kept::Bore(key, bore) => is_old(bore.at, ids).then_some(Ref::Key(*key)),
+            Kept::Saying(name, saying) => is_old(saying.at, names).then_some(Ref::Name(*name)),
+        });
+        let mut grown: Vec<Ref> = old.collect();
+        grown.sort_unstable();
+        grown.dedup();
+        grown
+    }
+
     /// Whether it is still there.
     pub(super) fn keeps(&self, kept: &Kept, table: &Table) -> bool {
         match kept {
@@ -121,5 +136,61 @@ impl IdRecord {
                     .get(name)
                     .is_none_or(|(first, last)| at == first || at == last)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hierarchy::{
+        Delivery, Group, GroupRef, Key, Ledger, Name, Parent, Salt, Scope, SourceName, Stated,
+        Statement,
+    };
+
+    fn says(ledger: &mut Ledger, second: i64, statements: Vec<Statement>) {
+        let at = Timestamp::from_seconds(second);
+        ledger.merge(&Delivery {
+            source: SourceName::new("hr"),
+            event_id: None,
+            received: at,
+            attempted: at,
+            statements: statements
+                .into_iter()
+                .map(|statement| Stated {
+                    at: None,
+                    statement,
+                })
+                .collect(),
+        });
+    }
+
+    fn named(name: &str) -> Statement {
+        let name = Name::new(name).unwrap();
+        let named = Some(Group::new(name, Name::new("Dept").unwrap()));
+        let key = Key::new("1").unwrap();
+        let group = GroupRef::Keyed { key, named };
+        let parent = Parent::Top;
+        Statement::Exists { group, parent }
+    }
+
+    #[test]
+    fn what_is_newer_than_the_snapshot_makes_nobody_look_through_a_record() {
+        let mut ledger = Ledger::new(Salt::new([1; 32]));
+        says(&mut ledger, 10, vec![Statement::Complete(Scope::Groups)]);
+        for second in 0..9 {
+            says(&mut ledger, second, vec![named("a")]);
+        }
+        let hr = SourceName::new("hr");
+        let source = &ledger.sources[&hr];
+        let (key, record) = source.ids.first_key_value().unwrap();
+        // Of those before it the first and the last are kept, as they came.
+        assert_eq!(record.names.len(), 2);
+        let grown = |second: i64| {
+            let mut bore = record.names[0];
+            bore.at.time = Timestamp::from_seconds(second);
+            source.grown_below([Kept::Bore(*key, bore)].iter())
+        };
+        assert_eq!(grown(5), [Ref::Key(*key)]);
+        assert_eq!(grown(11), []);
     }
 }

@@ -74,11 +74,8 @@ impl ExplainAnswer {
         let published = explanation.published.as_ref();
         let was = published.map(|(group, _)| group.clone());
         let is_it = |group: &Group| {
-            let GroupText {
-                group: name,
-                group_type,
-            } = GroupText::from(group);
-            (name == explanation.group && group_type == explanation.group_type)
+            let Group { group_type, name } = group;
+            (name.as_str() == explanation.group && group_type.as_str() == explanation.group_type)
                 || Some(group) == was.as_ref()
         };
         let changes = [

@@ -156,7 +156,7 @@ mod tests {
             let moved: Vec<Group> = moved.iter().map(|name| team(name)).collect();
             let moved: Vec<&Group> = moved.iter().collect();
             let found = largest(&moved, &hierarchy);
-            let found = found.map(|found| (found.group.group, found.below));
+            let found = found.map(|found| (found.group.group.to_string(), found.below));
             assert_eq!(
                 found,
                 expected.map(|(name, below)| (name.to_owned(), below))

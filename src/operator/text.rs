@@ -11,7 +11,10 @@ mod tree;
 
 use super::{Answer, Freshness, SourceFreshness};
 use crate::{
-    hierarchy::{Conflict, Digest, Group, Held, HeldReason, explain::freed_by, findings::Side},
+    hierarchy::{
+        Conflict, Digest, Group, Held, HeldReason, Name, SourceName, explain::freed_by,
+        findings::Side,
+    },
     report::{HeldEntry, HeldPlan},
     timestamp::Timestamp,
 };
@@ -126,17 +129,21 @@ pub(super) fn why_the_plan_waits(plan: &HeldPlan) -> String {
 
 fn held_statement(held: &Held) -> String {
     let place = match (&held.parent, &held.parent_type, &held.parent_key) {
-        (Some(parent), Some(parent_type), _) => format!("under {}", named(parent_type, parent)),
-        (_, _, Some(key)) => format!("under the key {key:?}"),
+        (Some(parent), Some(parent_type), _) => {
+            format!("under {}", named(parent_type.as_str(), parent.as_str()))
+        }
+        (_, _, Some(key)) => format!("under the key {:?}", key.as_str()),
         (_, _, None) => "at the top".to_owned(),
     };
-    let source = held.source.as_deref().unwrap_or("nobody");
+    let source = held.source.as_ref().map_or("nobody", SourceName::as_str);
     let untold = held
         .cycle_groups
         .map(|all| all.saturating_sub(held.cycle.len()));
     let closes = held.cycle.first().filter(|_| untold.is_none());
     let cycle = held.cycle.iter().chain(closes);
-    let cycle: Vec<String> = cycle.map(|g| named(&g.group_type, &g.group)).collect();
+    let cycle: Vec<String> = cycle
+        .map(|g| named(g.group_type.as_str(), g.group.as_str()))
+        .collect();
     let untold = untold.map(|untold| format!(" under {untold} more"));
     let cycle = match cycle.is_empty() {
         true => String::new(),
@@ -153,7 +160,7 @@ fn held_statement(held: &Held) -> String {
     format!(
         "Held ({}): {} {place}, as {source} said as of {}{cycle}. It {}{to_do}.",
         word(held.reason),
-        named(&held.group_type, &held.group),
+        named(held.group_type.as_str(), held.group.as_str()),
         held.occurred_at,
         freed_by(held),
     )
@@ -171,7 +178,10 @@ const fn word(reason: HeldReason) -> &'static str {
 
 fn conflict(conflict: &Conflict) -> String {
     let side = |side: &Side| {
-        let place = under_named(side.parent.as_deref(), side.parent_type.as_deref());
+        let place = under_named(
+            side.parent.as_ref().map(Name::as_str),
+            side.parent_type.as_ref().map(Name::as_str),
+        );
         match side.persons {
             Some(persons) => format!(
                 "{place} ({} of {})",
@@ -183,7 +193,7 @@ fn conflict(conflict: &Conflict) -> String {
     };
     format!(
         "Conflict: {} is {}, and not {}.",
-        named(&conflict.group_type, &conflict.group),
+        named(conflict.group_type.as_str(), conflict.group.as_str()),
         side(&conflict.won),
         side(&conflict.lost),
     )

@@ -180,6 +180,162 @@ async fn a_batch_has_a_reserve_and_what_says_nothing_new_never_fails_with_what_d
     assert!(world.holds().contains(&"B [Team]".to_owned()));
 }
 
+/// What the queue hands over, and the messages' ids.
+fn batch(world: &World, bodies: &[Value]) -> (Value, Vec<Value>) {
+    let records = bodies.iter().map(|body| record(world, "acme", body));
+    let records: Vec<Value> = records.collect();
+    let ids = records.iter().map(|record| record["messageId"].clone());
+    let ids = ids.collect();
+    (json!({"Records": records}), ids)
+}
+
+fn failed(ids: &[Value]) -> Value {
+    let failures = ids.iter().map(|id| json!({"itemIdentifier": id}));
+    json!({"batchItemFailures": failures.collect::<Vec<Value>>()})
+}
+
+#[tokio::test]
+async fn the_second_copy_of_what_finds_no_room_does_not_fail_the_others() {
+    let mut world = seeded(Setup::default(), 100).await;
+    let says = |id: &str, group: &str| json!({"id": id, "changes": [upsert(group)]});
+    let (first, _) = batch(&world, &[says("evt_1", "A [Team]")]);
+    assert_eq!(world.action(first).await, failed(&[]));
+    allow(&mut world, 50).await;
+    let before = world.everything().await;
+    // Copies by their event, and one that says the same by another.
+    let (mixed, ids) = batch(
+        &world,
+        &[
+            says("evt_2", "B [Team]"),
+            says("evt_1", "A [Team]"),
+            says("evt_2", "B [Team]"),
+            says("evt_3", "B [Team]"),
+        ],
+    );
+    let answer = world.action(mixed).await;
+    let mut left = answer["batchItemFailures"].as_array().unwrap().clone();
+    left.sort_by_key(Value::to_string);
+    let mut expected = [&ids[0], &ids[2], &ids[3]].map(|id| json!({"itemIdentifier": id}));
+    expected.sort_by_key(Value::to_string);
+    assert_eq!(left, expected);
+    assert_eq!(world.everything().await, before);
+}
+
+#[tokio::test]
+async fn one_webhook_makes_no_state_much_larger_than_it_may_be() {
+    let mut world = seeded(Setup::default(), 100).await;
+    let bytes = state_bytes(&world).await;
+    world.reconfigure("MAX_STATE_BYTES", &(bytes * 2).to_string());
+    let terse = |count: usize| {
+        let changes = (0..count).map(|at| json!({"group": at.to_string(), "groupType": "T"}));
+        json!({"id": format!("evt_{count}"), "changes": changes.collect::<Vec<Value>>()})
+    };
+    let before = world.everything().await;
+    let event = world.signed("acme", &terse(2_000)).v2("$default");
+    let (answer, line) = told_and_answered(&world, event).await;
+    let answer = Answer::of(&answer);
+    assert_eq!(answer.status, 500, "{}", answer.body);
+    assert!(line.to_string().contains("500"), "{line}");
+    assert_eq!(world.everything().await, before);
+    let taken = world.webhook("acme", &terse(20)).await;
+    assert_eq!(taken.word(), (200, "published"), "{}", taken.body);
+    // What replaces what is known makes it no larger, and is taken though it says as much.
+    world.reconfigure("MAX_STATE_BYTES", "1000000");
+    let taken = world.webhook("acme", &terse(2_000)).await;
+    assert_eq!(taken.word(), (200, "published"), "{}", taken.body);
+    world.pass(Duration::from_secs(60));
+    allow(&mut world, 110).await;
+    let again = (0..2_000).map(|at| remove(&format!("{at} [T]")));
+    let again = json!({"id": "evt_again", "changes": again.collect::<Vec<Value>>()});
+    let before = world.everything().await;
+    let refused = world.webhook("acme", &again).await;
+    let grown = state_bytes(&world).await;
+    assert!(refused.status == 500 || grown < before.0.unwrap().to_string().len() * 14 / 10);
+}
+
+#[tokio::test]
+async fn of_a_batch_as_much_is_taken_as_there_is_room_for() {
+    let mut world = seeded(Setup::default(), 100).await;
+    let bytes = state_bytes(&world).await;
+    world.reconfigure("MAX_STATE_BYTES", &(bytes * 2).to_string());
+    let bodies: Vec<Value> = (0..40)
+        .map(|message| {
+            let changes = (0..25).map(|at| upsert(&format!("{message}-{at} [T]")));
+            json!({"id": format!("evt_{message}"), "changes": changes.collect::<Vec<Value>>()})
+        })
+        .collect();
+    let (all, ids) = batch(&world, &bodies);
+    let answer = world.action(all).await;
+    let left = answer["batchItemFailures"].as_array().unwrap().len();
+    assert!((1..ids.len() - 2).contains(&left), "{left}");
+    let grown = state_bytes(&world).await;
+    assert!(
+        (bytes * 3 / 2..=bytes * 5 / 2).contains(&grown),
+        "{grown} of {bytes}"
+    );
+}
+
+#[tokio::test]
+async fn a_long_name_above_very_many_groups_is_refused_before_what_is_sent_becomes_too_large() {
+    let mut world = seeded(Setup::default(), 1).await;
+    world.reconfigure("MAX_STATE_BYTES", "200000");
+    let top = json!({"group": "p".repeat(1_000), "groupType": "t".repeat(1_000), "key": "1"});
+    let top = json!({"id": "evt_1", "changes": [top]});
+    assert_eq!(world.webhook("acme", &top).await.word(), (200, "published"));
+    let below = |from: usize, to: usize| {
+        let rows = (from..to)
+            .map(|at| json!({"group": at.to_string(), "groupType": "T", "parentKey": "1"}));
+        json!({"id": format!("evt_{to}"), "changes": rows.collect::<Vec<Value>>()})
+    };
+    let taken = world.webhook("acme", &below(0, 200)).await;
+    assert_eq!(taken.word(), (200, "published"), "{}", taken.body);
+    let before = world.everything().await;
+    let refused = world.webhook("acme", &below(200, 500)).await;
+    assert_eq!(refused.status, 500, "{}", refused.body);
+    assert_eq!(world.everything().await, before);
+    assert!(state_bytes(&world).await < 50_000);
+}
+
+#[tokio::test]
+async fn an_answer_to_an_operator_fits_however_long_the_names_in_its_conflicts_and_changes_are() {
+    let setup = Setup::default().variable("MAX_STATE_BYTES", "100000000");
+    let mut world = seeded(setup, 1).await;
+    let named = |key: u32| json!({"group": format!("{key}{}", "p".repeat(1_000)), "groupType": "t".repeat(1_000), "key": key});
+    let says = |id: &str, changes: Vec<Value>| json!({"id": id, "changes": changes});
+    world
+        .webhook("acme", &says("evt_1", vec![named(1), named(2)]))
+        .await;
+    let claims = |parent: u32| {
+        let rows = (0..2_000)
+            .map(|at| json!({"group": "G", "groupType": "T", "key": 10 + at, "parentKey": parent}));
+        rows.collect::<Vec<Value>>()
+    };
+    let mut rows = claims(1);
+    rows.push(json!({"group": "G", "groupType": "T", "key": 9_999, "parentKey": 2}));
+    let answer = world.webhook("acme", &says("evt_2", rows)).await;
+    assert!(answer.status < 300, "{}", answer.body["status"]);
+    let plan = world.action(json!({"action": "plan"})).await;
+    let conflicts = plan["conflicts"].as_array().unwrap().len();
+    assert!((10..2_000).contains(&conflicts), "{conflicts}");
+    let warnings = plan["warnings"].to_string();
+    assert!(warnings.contains("more conflicts"), "{warnings}");
+    // So is a plan that waits, and a dry run's answer to who sends.
+    world.reconfigure("DRY_RUN", "true");
+    let below =
+        (0..4_000).map(|at| json!({"group": format!("b{at}"), "groupType": "T", "parentKey": 1}));
+    let answer = world.webhook("acme", &says("evt_3", below.collect())).await;
+    assert_eq!(answer.word(), (200, "planned"));
+    assert!(answer.body.to_string().len() < 3 * 1024 * 1024);
+    assert_eq!(answer.body["hierarchy"]["added"], 4_000);
+    let told = answer.body["changes"]["added"].as_array().unwrap().len();
+    let warnings = answer.body["warnings"].to_string();
+    let untold = format!("there are {} more changes in the plan", 4_000 - told);
+    assert!(
+        (100..4_000).contains(&told) && warnings.contains(&untold),
+        "{told}"
+    );
+}
+
 #[tokio::test]
 async fn a_dry_run_over_a_full_state_is_planned_and_says_that_it_is_full() {
     let mut world = seeded(Setup::default(), 100).await;

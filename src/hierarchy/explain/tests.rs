@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use super::*;
 use crate::{
     hierarchy::{
@@ -616,24 +614,26 @@ fn a_group_anywhere_in_a_long_cycle_is_told_that_it_waits() {
     assert!(history.explain("Dept Sales").waits.is_empty());
 }
 
-/// How long it takes to explain a group that so many ids bear, beside as many others: the best of three.
-fn time_to_explain(ids: usize) -> Duration {
-    let mut history = History::new();
-    let bear = (0..ids).map(|id| exists(&format!("#{id} Dept Fax"), "Div Ops"));
-    let others = (0..ids).map(|other| exists(&format!("Dept {other}"), "Div Ops"));
-    history.says("hr", 1, bear.chain(others).collect());
-    let times = (0..3).map(|_| {
-        let begun = Instant::now();
-        let explanation = history.try_explain("Dept Fax").unwrap();
-        assert_eq!(explanation.sources[0].said.len(), 2 * ids);
-        begun.elapsed()
-    });
-    times.min().unwrap()
-}
-
 #[test]
-fn what_an_explanation_takes_grows_with_the_ids_of_a_name_and_not_with_their_square() {
-    let (few, many) = (time_to_explain(1_500), time_to_explain(12_000));
-    // Eight times as many take eight times as long, and sixty-four times by the square.
-    assert!(many < few * 24, "{few:?}, {many:?}");
+fn who_is_in_the_untold_part_of_a_cycle_is_told_of_it_though_it_waits_for_another_that_may_be_meant()
+ {
+    let [lead, other, asked] = [0, 1, 2].map(<GroupId as crate::hierarchy::table::Number>::new);
+    let waits = |concern: Concern, length: usize| {
+        let waiting = Waiting {
+            group: lead,
+            by: crate::hierarchy::claims::By::Nobody,
+            at: Stamp::default(),
+            why: Why::Cycle {
+                parent: other,
+                cycle: vec![lead, other],
+                length,
+            },
+            concern,
+        };
+        concerns(&waiting, asked)
+    };
+    assert!(waits(Concern::Itself, 5));
+    assert!(waits(Concern::InCycle, 5));
+    assert!(!waits(Concern::None, 5));
+    assert!(!waits(Concern::Itself, 2));
 }

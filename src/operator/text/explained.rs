@@ -90,7 +90,7 @@ fn published_as(published: &PublishedGroup) -> String {
     };
     format!(
         "Published: {} {place}{since}.",
-        named(&group.group_type, &group.group)
+        named(group.group_type.as_str(), group.group.as_str())
     )
 }
 

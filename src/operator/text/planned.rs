@@ -2,7 +2,7 @@
 
 use super::{Commands, blocks, counted, freshness, group, named, remarks, under};
 use crate::{
-    hierarchy::{Group, Plan},
+    hierarchy::{Group, Plan, plan::Counts},
     operator::{LargestMove, PlanAnswer},
     report::HeldEntry,
     timestamp::Timestamp,
@@ -21,7 +21,7 @@ pub(super) fn lines(answer: &PlanAnswer, commands: &Commands, now: Timestamp) ->
     let view = report.plan.as_ref();
     let digest = view.and_then(|view| view.digest.as_ref());
     let mut summary = match (view, digest) {
-        (Some(view), Some(_)) => vec![counts(&view.plan)],
+        (Some(_), Some(_)) => vec![counts(report.hierarchy.changes)],
         (_, _) => {
             vec!["No changes: what is published is what follows from all that was said.".to_owned()]
         }
@@ -36,7 +36,7 @@ pub(super) fn lines(answer: &PlanAnswer, commands: &Commands, now: Timestamp) ->
     summary.extend(largest_move.as_ref().map(|LargestMove { group, below }| {
         format!(
             "Largest move: {}, with {} below it.",
-            named(&group.group_type, &group.group),
+            named(group.group_type.as_str(), group.group.as_str()),
             counted(*below, "group")
         )
     }));
@@ -92,8 +92,7 @@ pub(super) fn changes(plan: &Plan) -> Vec<String> {
     added.chain(moved).chain(renamed).chain(removed).collect()
 }
 
-pub(super) fn counts(plan: &Plan) -> String {
-    let counts = plan.counts();
+pub(super) fn counts(counts: Counts) -> String {
     format!(
         "Plan: {} to add, {} to move, {} to rename, {} to remove.",
         counts.added, counts.moved, counts.renamed, counts.removed
