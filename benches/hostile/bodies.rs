@@ -642,7 +642,10 @@ fn of_what_is_there(bytes: usize) -> Vec<Attack> {
         ),
         attack(
             "names of the published that are all renamed",
-            [list("named", bytes, |at| format!(r#"{{"n":"{at:x}"}}"#))],
+            // About twice as many as one body can rename.
+            [list("named", bytes / 2, |at| {
+                format!(r#"{{"n":"{at:x}"}}"#)
+            })],
             changes(bytes, |at| {
                 format!(
                     r#"{{"op":"rename","group":"{at:x}","groupType":"T","to":"{:x}"}}"#,
