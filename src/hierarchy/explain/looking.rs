@@ -40,10 +40,13 @@ pub(super) struct Teller<'a> {
     pub(super) view: &'a View<'a>,
 }
 
+/// Claims, by whom and as what they speak of the group.
+pub(super) type SaidOfIt<'a> = HashMap<(SourceId, Ref), &'a SaidClaim>;
+
 /// What decides on the group's parent, found out once for all that was said of it: many ids may bear one name.
 struct Deciding<'a> {
     choice: Option<Choice>,
-    claims: HashMap<(SourceId, Ref), &'a SaidClaim>,
+    claims: SaidOfIt<'a>,
     /// Whose claims on it wait.
     waiting: HashSet<(SourceId, Ref)>,
 }
@@ -78,12 +81,6 @@ impl Looking<'_> {
     }
 
     fn deciding(&self) -> Deciding<'_> {
-        let said = self.claims.map_or(&[][..], |claims| claims.said.as_slice());
-        let mut claims = HashMap::with_capacity(said.len());
-        for claim in said {
-            // The first, as of [`Self::claim`].
-            claims.entry((claim.source, claim.subject)).or_insert(claim);
-        }
         let waiting = self.waiting.iter().filter(|w| w.group == self.group);
         let waiting = waiting.filter_map(|w| match w.by {
             By::Source(source, subject) => Some((source, subject)),
@@ -91,7 +88,7 @@ impl Looking<'_> {
         });
         Deciding {
             choice: self.choice(),
-            claims,
+            claims: self.said_of_it(),
             waiting: waiting.collect(),
         }
     }
@@ -279,9 +276,14 @@ impl Looking<'_> {
         self.overruled(claim, deciding)
     }
 
-    pub(super) fn claim(&self, source: SourceId, subject: Ref) -> Option<&SaidClaim> {
-        let mut said = self.claims?.said.iter();
-        said.find(|claim| claim.source == source && claim.subject == subject)
+    /// The sources' claims on the group, by whom and as what they speak of it.
+    pub(super) fn said_of_it(&self) -> SaidOfIt<'_> {
+        let said = self.claims.map_or(&[][..], |claims| claims.said.as_slice());
+        let mut claims = HashMap::with_capacity(said.len());
+        for claim in said {
+            claims.entry((claim.source, claim.subject)).or_insert(claim);
+        }
+        claims
     }
 
     /// Why another's word decides on the parent, where one does.

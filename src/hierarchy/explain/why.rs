@@ -58,13 +58,14 @@ impl Looking<'_> {
 
     /// What waits and outranks what decides: it was set aside until its parent's key is named.
     fn takes_over(&self, decides: By) -> Vec<String> {
+        let claims = self.said_of_it();
         let waiting = self.waiting.iter();
         let waiting = waiting.filter(|w| w.group == self.group && w.by != decides);
         let takes_over = waiting.filter_map(|waiting| {
             let By::Source(source, subject) = waiting.by else {
                 return None;
             };
-            let (_, parent) = self.claim(source, subject)?.placed?;
+            let (_, parent) = claims.get(&(source, subject))?.placed?;
             let once = match parent {
                 ParentOf::Under(Target::Unnamed(_)) => "the key is named",
                 ParentOf::Under(Target::ByKey(..) | Target::ByName(_)) | ParentOf::Top => {
@@ -193,6 +194,7 @@ impl Looking<'_> {
 
     /// The other sources' words on the parent.
     fn others(&self, source: SourceId, subject: Ref, won: ParentOf) -> Vec<String> {
+        let winner = self.said_of_it().remove(&(source, subject));
         let said = self.claims.iter().flat_map(|claims| &claims.said);
         let others = said.filter(|claim| {
             (claim.source, claim.subject) != (source, subject)
@@ -206,26 +208,13 @@ impl Looking<'_> {
             if same_place(parent, won) {
                 return Some(format!("{other} says the same"));
             }
-            let rule = self.rule(source, subject, claim)?;
+            let rule = rule(winner?, claim)?;
             Some(format!(
                 "over {other}, which says {}: {rule}",
                 self.place(parent)
             ))
         });
         others.collect()
-    }
-
-    /// By which rule one claim wins over another.
-    fn rule(&self, source: SourceId, subject: Ref, lost: &SaidClaim) -> Option<&'static str> {
-        let won = self.claim(source, subject)?;
-        let ((newer, _), (older, _)) = (won.placed?, lost.placed?);
-        Some(if won.priority != lost.priority {
-            "the higher priority wins"
-        } else if newer.own.time != older.own.time {
-            "of equal priority the newer wins"
-        } else {
-            "of what is said at once the last by name wins"
-        })
     }
 
     fn stays(&self, parent: Option<GroupId>, children: &[GroupId]) -> String {
@@ -297,6 +286,18 @@ impl Looking<'_> {
     fn under(&self, parent: Option<GroupId>) -> String {
         under(parent.map(|parent| self.names.group(parent)))
     }
+}
+
+/// By which rule one claim wins over another.
+fn rule(won: &SaidClaim, lost: &SaidClaim) -> Option<&'static str> {
+    let ((newer, _), (older, _)) = (won.placed?, lost.placed?);
+    Some(if won.priority != lost.priority {
+        "the higher priority wins"
+    } else if newer.own.time != older.own.time {
+        "of equal priority the newer wins"
+    } else {
+        "of what is said at once the last by name wins"
+    })
 }
 
 fn under(parent: Option<&Group>) -> String {
