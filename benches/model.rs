@@ -75,7 +75,7 @@ fn kinds(criterion: &mut Criterion) {
 /// All that there is, as it is said to somebody who knows nothing, and once more to somebody who knows it.
 struct Scene {
     company: Company,
-    document: Vec<u8>,
+    documents: Vec<Vec<u8>>,
     all: Delivery,
     new: Before,
     known: Before,
@@ -123,11 +123,11 @@ impl Scene {
     fn new(kind: Kind, size: usize) -> Self {
         let mut company = Company::new(kind, size);
         let known = Instance::that_knows(kind, &mut company).unwrap();
-        let document = company.says_all().unwrap();
-        let all = known.read_all(&document, company.now()).unwrap();
+        let documents = company.says_all().unwrap();
+        let all = known.read_all(&documents, company.now()).unwrap();
         Self {
             company,
-            document,
+            documents,
             new: Before::new(Instance::new(kind).unwrap(), &all),
             saved: known.state.encode().unwrap(),
             known: Before::new(known, &all),
@@ -149,13 +149,16 @@ fn snapshot(
     scene: &LazyCell<Scene, impl FnOnce() -> Scene>,
 ) {
     group.bench_function(format!("serde_json alone/{size}"), |bencher| {
-        let document = &scene.document;
-        bencher.iter_with_large_drop(|| serde_json::from_slice::<Value>(document).unwrap());
+        bencher.iter_with_large_drop(|| {
+            let values = scene.documents.iter();
+            let values = values.map(|body| serde_json::from_slice::<Value>(body).unwrap());
+            values.collect::<Vec<_>>()
+        });
     });
     group.bench_function(format!("mapping/{size}"), |bencher| {
-        let (instance, document) = (&scene.known.instance, &scene.document);
+        let (instance, documents) = (&scene.known.instance, &scene.documents);
         let now = scene.company.now();
-        bencher.iter_with_large_drop(|| instance.read_all(document, now).unwrap());
+        bencher.iter_with_large_drop(|| instance.read_all(documents, now).unwrap());
     });
     for (which, what) in EITHER {
         group.bench_function(format!("merge, {what}/{size}"), |bencher| {

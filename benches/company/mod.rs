@@ -17,6 +17,9 @@ const FAN_OUT: usize = 8;
 const STAFF: usize = 10;
 const DEPARTMENTS: usize = 10;
 
+/// As many rows as one body of ours has: that these are all is a statement too, and a body has no more than 100,000.
+const ROWS: usize = 99_999;
+
 /// 2026-01-12T08:00:00Z.
 const BEGINNING: i64 = 1_768_204_800;
 
@@ -96,16 +99,18 @@ impl Company {
         Timestamp::from_seconds(self.now)
     }
 
-    /// All that there is, as of now; what is said next is newer.
-    pub(crate) fn says_all(&mut self) -> Result<Vec<u8>> {
-        let rows = self.order.iter().map(|n| self.row(*n));
-        let rows: Option<Vec<Value>> = rows.collect();
-        let rows = rows.context("every member is there")?;
+    /// All that there is, as of now, in one body or as many as it takes; what is said next is newer.
+    pub(crate) fn says_all(&mut self) -> Result<Vec<Vec<u8>>> {
         let field = match self.kind {
             Kind::Named | Kind::Keyed => "groupRelationships",
             Kind::Persons => "employees",
         };
-        self.says(field, rows)
+        self.now += 1;
+        let bodies = self.order.chunks(ROWS).map(|members| {
+            let rows: Option<Vec<Value>> = members.iter().map(|n| self.row(*n)).collect();
+            self.body(field, rows.context("every member is there")?)
+        });
+        bodies.collect()
     }
 
     /// That one member is elsewhere from now on; no other is in it.
@@ -120,11 +125,12 @@ impl Company {
         let member = self.members.get_mut(n).context("a member")?;
         member.1 = member.1.map(|above| (above + further) % parents);
         let row = self.row(n).context("a member")?;
-        self.says(field, vec![row])
+        self.now += 1;
+        self.body(field, vec![row])
     }
 
-    fn says(&mut self, field: &str, rows: Vec<Value>) -> Result<Vec<u8>> {
-        self.now += 1;
+    /// What is said now.
+    fn body(&self, field: &str, rows: Vec<Value>) -> Result<Vec<u8>> {
         let at = OffsetDateTime::from_unix_timestamp(self.now)?.format(&Rfc3339)?;
         let id = format!("evt_{}", self.now);
         let fields = [("id", json!(id)), ("occurredAt", json!(at))];

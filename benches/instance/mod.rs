@@ -113,18 +113,25 @@ impl Instance {
         })
     }
 
-    /// Maps what is all that there is.
-    pub(crate) fn read_all(&self, body: &[u8], received: Timestamp) -> Result<Delivery> {
-        let mut delivery = self.read(body, received)?;
-        match self.kind {
-            // The contract's snapshots say so themselves.
-            Kind::Named | Kind::Keyed => {}
-            Kind::Persons => delivery.statements.push(Stated {
-                at: Some(received),
-                statement: Statement::Complete(Scope::Persons),
-            }),
+    /// Maps what is all that there is, as one delivery.
+    pub(crate) fn read_all(&self, bodies: &[Vec<u8>], received: Timestamp) -> Result<Delivery> {
+        let mut deliveries = bodies.iter().map(|body| self.read(body, received));
+        let mut all = deliveries.next().context("a body")??;
+        for delivery in deliveries {
+            all.statements.extend(delivery?.statements);
         }
-        Ok(delivery)
+        // Each of the contract's snapshots says that it is all: here they are that together.
+        all.statements
+            .retain(|stated| !matches!(stated.statement, Statement::Complete(_)));
+        let scope = match self.kind {
+            Kind::Named | Kind::Keyed => Scope::Groups,
+            Kind::Persons => Scope::Persons,
+        };
+        all.statements.push(Stated {
+            at: Some(received),
+            statement: Statement::Complete(scope),
+        });
+        Ok(all)
     }
 
     /// Merges a batch, and does all that comes of it.
