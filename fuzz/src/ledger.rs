@@ -211,9 +211,8 @@ impl History {
             before.hierarchy(),
             "the way back"
         );
-        let document = Document::of(ledger, &[&after, before], &[&undo]);
         let mut text = Vec::new();
-        document.write_json(&mut text).expect("nothing dangles");
+        Document::write(ledger, &[&after, before], &[&undo], &mut text).expect("nothing dangles");
         let read = Document::from_json(std::str::from_utf8(&text).unwrap()).unwrap();
         let read = read.remembered().expect("nothing dangles");
         assert_eq!(

@@ -6,7 +6,7 @@
 mod reading;
 mod writing;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use smallvec::SmallVec;
 
 use super::{
@@ -58,8 +58,8 @@ type UndoneRow = (Option<GroupNumber>, Option<AnchorNumber>);
 /// What is mostly one.
 type Few<T> = SmallVec<[T; 1]>;
 
-/// The document.
-#[derive(Debug, Serialize, Deserialize)]
+/// The document, as it is read; in the order in which it is written, but for the times, which come last.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
     texts: Texts,
@@ -67,23 +67,9 @@ pub struct Document {
     ledger: LedgerDocument,
     published: Vec<Vec<PublishedNumber>>,
     undos: Vec<Vec<(GroupNumber, Option<UndoneRow>)>>,
-    /// Whether it refers to what is not in it, and so must not be saved.
-    #[serde(skip)]
-    dangles: bool,
 }
 
 impl Document {
-    /// The document as JSON, behind what is there; written here so that it is written fast.
-    ///
-    /// # Errors
-    /// Where it refers to what is not in it: better nothing is saved than another group's name.
-    pub fn write_json(&self, behind: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-        if self.dangles {
-            return Err(serde::ser::Error::custom(Dangling));
-        }
-        serde_json::to_writer(behind, self)
-    }
-
     /// Reads it from JSON.
     ///
     /// # Errors
@@ -97,7 +83,7 @@ impl Document {
 type PublishedNumber = (GroupNumber, Option<u32>, Option<AnchorNumber>);
 
 /// Every text, once.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Texts {
     /// Groups, those of one type together.
@@ -106,7 +92,7 @@ struct Texts {
     sources: Vec<SourceName>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LedgerDocument {
     salt: Salt,
@@ -119,7 +105,7 @@ struct LedgerDocument {
 /// A seed's time and rows.
 type SeedNumber = (TimeNumber, Vec<(GroupNumber, Option<GroupNumber>)>);
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SourceDocument {
     source: SourceNumber,
@@ -220,7 +206,9 @@ mod tests {
         } = remembered;
         let published: Vec<&Published> = published.iter().collect();
         let undos: Vec<&Undo> = undos.iter().collect();
-        serde_json::to_string(&Document::of(ledger, &published, &undos)).unwrap()
+        let mut bytes = Vec::new();
+        Document::write(ledger, &published, &undos, &mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
     }
 
     #[test]

@@ -6,8 +6,8 @@ use proptest::{prelude::*, sample::select};
 
 use super::{
     Delivery, Document, Group, GroupRef, Key, Ledger, Merged, Name, Parent, PersonId, PersonSays,
-    Plan, Projection, Published, Relationship, Rules, Salt, Scope, SeedRows, SourceName, Stated,
-    Statement, explain::Explanation, findings::GroupText,
+    Plan, Projection, Published, Relationship, Remembered, Rules, Salt, Scope, SeedRows,
+    SourceName, Stated, Statement, explain::Explanation, findings::GroupText, published::Undo,
 };
 use crate::timestamp::Timestamp;
 
@@ -468,10 +468,24 @@ proptest! {
         // What is published may name what the ledger has forgotten.
         ledger.prune(at(before), &[]);
         let undo = second.undo_to(&first);
-        let document = Document::of(&ledger, &[&second, &first], &[&undo]);
-        let text = serde_json::to_vec(&document).unwrap();
-        let document: Document = serde_json::from_slice(&text).unwrap();
-        let read = document.remembered().unwrap();
+        let read = |text: &[u8]| {
+            let document: Document = serde_json::from_slice(text).unwrap();
+            document.remembered().unwrap()
+        };
+        let mut text = Vec::new();
+        Document::write(&ledger, &[&second, &first], &[&undo], &mut text).unwrap();
+        let written_again = |read: &Remembered| {
+            let published: Vec<&Published> = read.published.iter().collect();
+            let undos: Vec<&Undo> = read.undos.iter().collect();
+            let mut again = Vec::new();
+            Document::write(&read.ledger, &published, &undos, &mut again).unwrap();
+            again
+        };
+        let read_first = read(&text);
+        let again = written_again(&read_first);
+        let read = read(&again);
+        prop_assert_eq!(&read, &read_first);
+        prop_assert_eq!(written_again(&read), again);
         prop_assert_eq!(&read.ledger, &ledger);
         prop_assert_eq!(&read.published, &vec![second.clone(), first]);
         prop_assert_eq!(&read.undos, &vec![undo]);

@@ -312,10 +312,13 @@ impl<'a> Names<'a> {
 
     /// The numbers of groups that are sorted, as those of a hierarchy are: side by side with our own,
     /// without looking each up.
-    pub(super) fn ids_of_sorted(&mut self, groups: &[Group]) -> Vec<GroupId> {
+    pub(super) fn ids_of_sorted<'g>(
+        &mut self,
+        groups: impl IntoIterator<Item = &'g Group>,
+    ) -> Vec<GroupId> {
         let sorted = self.table.sorted();
         let mut rest = sorted.iter().copied().peekable();
-        let ids = groups.iter().map(|group| {
+        let ids = groups.into_iter().map(|group| {
             while let Some(id) = rest.peek().copied() {
                 match self.table.group(id).cmp(group) {
                     Ordering::Less => rest.next(),

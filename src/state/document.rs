@@ -157,7 +157,7 @@ pub(super) fn begin(
     undos: &[&Undo],
 ) -> Result<Vec<u8>, serde_json::Error> {
     let mut document = BEGINNING.to_vec();
-    Document::of(ledger, published, undos).write_json(&mut document)?;
+    Document::write(ledger, published, undos, &mut document)?;
     Ok(document)
 }
 

@@ -39,7 +39,6 @@ impl Document {
             ledger,
             published,
             undos,
-            dangles: _,
         } = self;
         let mut reader = Reader::new(texts, times);
         let mut ledger = reader.ledger(ledger)?;

@@ -1,67 +1,166 @@
-//! Writing the document: first what is referred to is found and numbered, then all is put in numbers.
+//! Writing the document: first what is referred to is found and numbered, then all is written in numbers, as it is gone through.
+//!
+//! Nothing is put together before it is written: of a large company that would fill more memory than what is remembered, and
+//! reach it more slowly.
 
+mod json;
 mod numbers;
+mod rows;
 mod used;
 
 use self::{
-    numbers::Numbers,
+    json::Json,
+    numbers::{Numbered, Numbers},
+    rows::Writer,
     used::{Used, UsedPublished, UsedUndo},
 };
-use super::{Document, Texts};
+use super::{Dangling, Document};
 use crate::hierarchy::{
     ledger::Ledger,
+    name::GroupType,
     published::{Published, Undo},
+    table::{GroupId, KeyId},
 };
 
 impl Document {
-    /// What is remembered, as a document.
-    pub fn of(ledger: &Ledger, published: &[&Published], undos: &[&Undo]) -> Self {
+    /// Writes what is remembered as JSON, behind what is there.
+    ///
+    /// # Errors
+    /// Where it would refer to what is not in it: better nothing is saved than another group's name. What was written by then is
+    /// of no use.
+    pub fn write(
+        ledger: &Ledger,
+        published: &[&Published],
+        undos: &[&Undo],
+        behind: &mut Vec<u8>,
+    ) -> Result<(), serde_json::Error> {
         let mut used = Used::new(ledger);
         used.ledger(ledger);
         let published: Vec<UsedPublished<'_>> =
             published.iter().map(|one| used.published(one)).collect();
         let undos: Vec<UsedUndo<'_>> = undos.iter().map(|one| used.undo(one)).collect();
-        let mut numbers = used.numbers();
-        let ledger = numbers.ledger(ledger);
-        let published = published.iter().map(|one| numbers.published(one)).collect();
-        let undos = undos.iter().map(|one| numbers.undo(one)).collect();
-        let Numbers {
-            texts,
-            sources,
-            times,
-            dangles,
-            ..
-        } = numbers;
-        Self {
-            texts: Texts {
-                sources: sources.into_iter().cloned().collect(),
-                ..texts
-            },
-            times: times.into_iter().collect(),
-            ledger,
-            published,
-            undos,
-            dangles: dangles.get(),
+        let (numbers, Numbered { groups, keys }) = Numbers::of(&used);
+        let mut json = Json::behind(behind);
+        json.begin_object();
+        json.field("texts");
+        json.begin_object();
+        json.field("groups");
+        write_groups(&mut json, &groups, &used);
+        json.field("keys");
+        write_keys(&mut json, &keys, &used);
+        json.field("sources");
+        json.begin_list();
+        numbers.sources().for_each(|source| json.value(source));
+        json.end_list();
+        json.end_object();
+        let mut writer = Writer::new(json, numbers, &used);
+        writer.ledger(ledger);
+        writer.all_published(&published);
+        writer.undos(&undos);
+        let (mut json, numbers) = writer.end();
+        json.field("times");
+        json.begin_list();
+        numbers.times().for_each(|time| json.value(&time));
+        json.end_list();
+        json.end_object();
+        json.end()?;
+        match numbers.dangles() {
+            true => Err(serde::ser::Error::custom(Dangling)),
+            false => Ok(()),
         }
     }
+}
+
+/// Groups, those of one type together.
+fn write_groups(json: &mut Json<'_>, groups: &[GroupId], used: &Used<'_>) {
+    let mut of: Option<&GroupType> = None;
+    json.begin_list();
+    for id in groups {
+        let group = used.names.group(*id);
+        if of != Some(&group.group_type) {
+            if of.is_some() {
+                json.end_list();
+                json.end_list();
+            }
+            json.begin_list();
+            json.value(&group.group_type);
+            json.begin_list();
+            of = Some(&group.group_type);
+        }
+        json.value(&group.name);
+    }
+    if of.is_some() {
+        json.end_list();
+        json.end_list();
+    }
+    json.end_list();
+}
+
+fn write_keys(json: &mut Json<'_>, keys: &[KeyId], used: &Used<'_>) {
+    json.begin_list();
+    let texts = keys.iter().filter_map(|id| used.key_text(*id));
+    texts.for_each(|key| json.value(key));
+    json.end_list();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hierarchy::{Salt, records::Ref, statement::group};
+    use crate::{
+        hierarchy::{
+            Delivery, GroupRef, Key, Parent, Salt, SourceName, Stated, Statement, records::Ref,
+            statement::group,
+        },
+        timestamp::Timestamp,
+    };
+
+    #[test]
+    fn keys_stand_in_the_order_of_the_names_that_they_bore_last() {
+        let mut ledger = Ledger::new(Salt::new([1; 32]));
+        let at = Timestamp::from_seconds;
+        let named = |key: &str, name: Option<&str>, seconds: i64| Stated {
+            at: Some(at(seconds)),
+            statement: Statement::Exists {
+                group: GroupRef::Keyed {
+                    key: Key::new(key).unwrap(),
+                    named: name.map(|name| group(name, "Team").unwrap()),
+                },
+                parent: Parent::Top,
+            },
+        };
+        let statements = vec![
+            named("nameless", None, 1),
+            named("b", Some("last"), 1),
+            named("renamed", Some("zero"), 1),
+            named("a", Some("last"), 1),
+            named("renamed", Some("first"), 2),
+            named("c", Some("later"), 1),
+        ];
+        ledger.merge(&Delivery {
+            source: SourceName::new("hr"),
+            event_id: None,
+            received: at(3),
+            attempted: at(3),
+            statements,
+        });
+        let mut bytes = Vec::new();
+        Document::write(&ledger, &[], &[], &mut bytes).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let keys = r#""keys":["renamed","a","b","c","nameless"]"#;
+        assert!(text.contains(keys), "{text}");
+    }
 
     #[test]
     fn what_was_not_found_before_is_not_written_as_something_else() {
         let mut ledger = Ledger::new(Salt::new([1; 32]));
         let unmarked = ledger.table.group_id(&group("a", "Team").unwrap());
-        let numbers = Used::new(&ledger).numbers();
-        assert!(!numbers.dangles.get());
-        numbers.reference(Ref::Name(unmarked));
-        assert!(numbers.dangles.get());
-        let mut document = Document::of(&ledger, &[], &[]);
-        assert!(document.write_json(&mut Vec::new()).is_ok());
-        document.dangles = true;
-        assert!(document.write_json(&mut Vec::new()).is_err());
+        let used = Used::new(&ledger);
+        let (numbers, _) = Numbers::of(&used);
+        assert!(!numbers.dangles());
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(Json::behind(&mut bytes), numbers, &used);
+        writer.reference(Ref::Name(unmarked));
+        let (_, numbers) = writer.end();
+        assert!(numbers.dangles());
     }
 }
