@@ -110,7 +110,7 @@ type SeedNumber = (TimeNumber, Vec<(GroupNumber, Option<GroupNumber>)>);
 struct SourceDocument {
     source: SourceNumber,
     ids: Vec<IdNumber>,
-    names: Vec<(GroupNumber, Few<SaidNumber<SayingNumber>>)>,
+    names: Vec<NameNumber>,
     persons: Vec<PersonNumber>,
     snapshots: Vec<(ScopeNumber, TimeNumber, TimeNumber)>,
     events: Vec<(EventId, TimeNumber, TimeNumber)>,
@@ -126,6 +126,9 @@ type IdNumber = (
     Option<SaidNumber<PlacementNumber>>,
     Option<SaidNumber<()>>,
 );
+
+/// A name, and what was said of it.
+type NameNumber = (GroupNumber, Few<SaidNumber<SayingNumber>>);
 
 /// A person; where the record places them; that they have left.
 type PersonNumber = (

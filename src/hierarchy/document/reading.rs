@@ -1,12 +1,12 @@
 //! Reading the document: every number must be one of something that is in it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
-    AT_THE_TOP, AnchorNumber, CHILDREN, Dangling, Document, EXISTS, GONE, GROUPS, GroupNumber,
-    KeyNumber, LedgerDocument, MEMBER, PERSONS, PlacementNumber, PublishedNumber, RENAMED,
-    RefNumber, Remembered, SaidNumber, SayingNumber, ScopeNumber, SourceDocument, SourceNumber,
-    StampNumber, Texts, TimeNumber, UNDER, UndoneRow,
+    AT_THE_TOP, AnchorNumber, CHILDREN, Dangling, Document, EXISTS, Few, GONE, GROUPS, GroupNumber,
+    IdNumber, KeyNumber, LedgerDocument, MEMBER, NameNumber, PERSONS, PersonNumber,
+    PlacementNumber, PublishedNumber, RENAMED, RefNumber, Remembered, SaidNumber, SayingNumber,
+    ScopeNumber, SourceDocument, SourceNumber, StampNumber, Texts, TimeNumber, UNDER, UndoneRow,
 };
 use crate::{
     hierarchy::{
@@ -16,8 +16,8 @@ use crate::{
         plain::PlainRef,
         published::{Published, PublishedRow, Undo},
         records::{
-            Bore, FirstAttempt, LedgerScope, NamedSaying, PersonKey, PersonRecord, Placement, Ref,
-            Said, Saying, SourceLedger, Stamp,
+            Bore, FirstAttempt, IdRecord, LedgerScope, NameRecord, NamedSaying, PersonKey,
+            PersonRecord, Placement, Ref, Said, Saying, SourceLedger, Stamp,
         },
         statement::SourceName,
         table::{GroupId, KeyId, Table},
@@ -209,44 +209,21 @@ impl Reader {
             read,
             base,
         } = document;
-        let mut source = SourceLedger::default();
-        for (key, names, exists, placed, gone) in ids {
-            let record = source.ids.entry(self.key(key)?).or_default();
-            for (stamp, name, received) in names {
-                let bore = Bore {
-                    at: self.stamp(stamp)?,
-                    name: self.group(name)?,
-                    received: self.time(received)?,
-                };
-                record.bore(bore, &self.table);
-            }
-            record.exists = self.said(exists, Ok)?;
-            record.placed = self.said(placed, |placement| self.placement(placement))?;
-            record.gone = self.said(gone, Ok)?;
-        }
-        for (name, said) in names {
-            let record = source.names.entry(self.group(name)?).or_default();
-            for (stamp, what, received) in said {
-                let saying = Saying {
-                    at: self.stamp(stamp)?,
-                    what: self.saying(what)?,
-                    received: self.time(received)?,
-                };
-                record.take(saying, &self.table);
-            }
-        }
-        for (key, placed, left) in persons {
-            let key = PersonKey::from_text(&key).ok_or(Dangling)?;
-            let groups = |groups: Vec<RefNumber>| {
-                let groups = groups.into_iter().map(|group| self.reference(group));
-                groups.collect::<Result<Box<[Ref]>, _>>()
-            };
-            let record = PersonRecord {
-                placed: self.said(placed, groups)?,
-                left: self.said(left, Ok)?,
-            };
-            source.persons.insert(key, record);
-        }
+        let mut source = SourceLedger {
+            ids: ids
+                .into_iter()
+                .map(|row| self.id(row))
+                .collect::<Result<_, _>>()?,
+            names: names
+                .into_iter()
+                .map(|row| self.name(row))
+                .collect::<Result<_, _>>()?,
+            persons: persons
+                .into_iter()
+                .map(|row| self.person(row))
+                .collect::<Result<_, _>>()?,
+            ..SourceLedger::default()
+        };
         for (scope, time, received) in snapshots {
             let taken = (self.time(time)?, self.time(received)?);
             source.snapshots.insert(self.scope(scope)?, taken);
@@ -262,6 +239,56 @@ impl Reader {
         let base = base.map(|(time, key)| Ok((self.time(time)?, self.key(key)?)));
         source.base = base.transpose()?;
         Ok(source)
+    }
+
+    fn id(
+        &self,
+        (key, names, exists, placed, gone): IdNumber,
+    ) -> Result<(KeyId, IdRecord), Dangling> {
+        let mut record = IdRecord {
+            names: Few::new(),
+            exists: self.said(exists, Ok)?,
+            placed: self.said(placed, |placement| self.placement(placement))?,
+            gone: self.said(gone, Ok)?,
+        };
+        for (stamp, name, received) in names {
+            let bore = Bore {
+                at: self.stamp(stamp)?,
+                name: self.group(name)?,
+                received: self.time(received)?,
+            };
+            record.bore(bore, &self.table);
+        }
+        Ok((self.key(key)?, record))
+    }
+
+    fn name(&self, (name, said): NameNumber) -> Result<(GroupId, NameRecord), Dangling> {
+        let mut record = NameRecord::default();
+        for (stamp, what, received) in said {
+            let saying = Saying {
+                at: self.stamp(stamp)?,
+                what: self.saying(what)?,
+                received: self.time(received)?,
+            };
+            record.take(saying, &self.table);
+        }
+        Ok((self.group(name)?, record))
+    }
+
+    fn person(
+        &self,
+        (key, placed, left): PersonNumber,
+    ) -> Result<(PersonKey, PersonRecord), Dangling> {
+        let groups = |groups: Vec<RefNumber>| {
+            let groups = groups.into_iter().map(|group| self.reference(group));
+            groups.collect::<Result<Box<[Ref]>, _>>()
+        };
+        let record = PersonRecord {
+            placed: self.said(placed, groups)?,
+            left: self.said(left, Ok)?,
+        };
+        let key = PersonKey::from_text(&key).ok_or(Dangling)?;
+        Ok((key, record))
     }
 
     fn anchor(&self, (source, said, stamp): AnchorNumber) -> Result<Anchor, Dangling> {
@@ -287,8 +314,7 @@ impl Reader {
     }
 
     fn undo(&self, rows: Vec<(GroupNumber, Option<UndoneRow>)>) -> Result<Undo, Dangling> {
-        let mut undone: BTreeMap<Group, Option<PublishedRow>> = BTreeMap::new();
-        for (group, row) in rows {
+        let rows = rows.into_iter().map(|(group, row)| {
             let row = row.map(|(parent, anchor)| {
                 let parent = parent.map(|parent| self.group_text(parent).cloned());
                 Ok(PublishedRow {
@@ -296,9 +322,10 @@ impl Reader {
                     anchor: anchor.map(|anchor| self.anchor(anchor)).transpose()?,
                 })
             });
-            undone.insert(self.group_text(group)?.clone(), row.transpose()?);
-        }
-        Ok(Undo { rows: undone })
+            Ok((self.group_text(group)?.clone(), row.transpose()?))
+        });
+        let rows = rows.collect::<Result<_, _>>()?;
+        Ok(Undo { rows })
     }
 }
 
