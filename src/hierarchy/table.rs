@@ -322,7 +322,11 @@ impl<'a> Names<'a> {
             while let Some(id) = rest.peek().copied() {
                 match self.table.group(id).cmp(group) {
                     Ordering::Less => rest.next(),
-                    Ordering::Equal => return id,
+                    // None is compared again with the next one.
+                    Ordering::Equal => {
+                        rest.next();
+                        return id;
+                    }
                     Ordering::Greater => break,
                 };
             }

@@ -19,6 +19,7 @@ use crate::hierarchy::{
     ledger::Ledger,
     name::GroupType,
     published::{Published, Undo},
+    records::SourceLedger,
     table::{GroupId, KeyId},
 };
 
@@ -40,7 +41,9 @@ impl Document {
             published.iter().map(|one| used.published(one)).collect();
         let undos: Vec<UsedUndo<'_>> = undos.iter().map(|one| used.undo(one)).collect();
         let (numbers, Numbered { groups, keys }) = Numbers::of(&used);
+        let rows = Rows::of(ledger, &published, &undos);
         let mut json = Json::behind(behind);
+        json.make_room(rows.bytes() + BYTES_A_TEXT * (groups.len() + keys.len()));
         json.begin_object();
         json.field("texts");
         json.begin_object();
@@ -68,6 +71,37 @@ impl Document {
             true => Err(serde::ser::Error::custom(Dangling)),
             false => Ok(()),
         }
+    }
+}
+
+/// How long a text is, and how long rows are, as a rule. What is longer is written as well.
+const BYTES_A_TEXT: usize = 32;
+const BYTES_AN_ID: usize = 80;
+const BYTES_A_ROW: usize = 40;
+
+/// How many rows there are, of those that may be many.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rows {
+    ids: usize,
+    others: usize,
+}
+
+impl Rows {
+    fn of(ledger: &Ledger, published: &[UsedPublished<'_>], undos: &[UsedUndo<'_>]) -> Self {
+        let sources = ledger.sources.values();
+        let others_of = |one: &SourceLedger| one.names.len() + one.persons.len() + one.events.len();
+        let said: usize = sources.clone().map(others_of).sum();
+        let seeded = ledger.seeded.len();
+        let published: usize = published.iter().map(|one| one.groups.len()).sum();
+        let undone: usize = undos.iter().map(|one| one.groups.len()).sum();
+        Self {
+            ids: sources.map(|one| one.ids.len()).sum(),
+            others: said + seeded + published + undone,
+        }
+    }
+
+    const fn bytes(self) -> usize {
+        BYTES_AN_ID * self.ids + BYTES_A_ROW * self.others
     }
 }
 

@@ -13,6 +13,11 @@ impl<'b> Json<'b> {
         Self { bytes, fault: None }
     }
 
+    /// Finds room for so many bytes more at once: growing on the way, it would be copied again and again.
+    pub(super) fn make_room(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
     /// Ends what was written, which is one value.
     pub(super) fn end(self) -> Result<(), serde_json::Error> {
         let comma = self.bytes.pop();
