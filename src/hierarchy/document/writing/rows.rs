@@ -318,7 +318,7 @@ impl<'a, 'b> Writer<'a, 'b> {
         let UsedPublished { published, groups } = used;
         let forest = published.forest();
         let rows = groups.iter().zip(forest.groups());
-        let rows = rows.zip(published.anchors()).enumerate();
+        let rows = rows.zip(published.anchors().iter()).enumerate();
         self.list_of(rows, |all, (at, ((id, text), anchor))| {
             all.list(|row| {
                 row.group(*id);

@@ -221,7 +221,7 @@ impl<'a> Used<'a> {
     pub(super) fn published(&mut self, published: &'a Published) -> UsedPublished<'a> {
         let texts = published.forest().groups();
         let groups = self.names.ids_of_sorted(texts);
-        for ((id, text), anchor) in groups.iter().zip(texts).zip(published.anchors()) {
+        for ((id, text), anchor) in groups.iter().zip(texts).zip(published.anchors().iter()) {
             self.group(*id);
             if let Some(anchor) = anchor {
                 self.note_anchor(anchor, (text, *id));
