@@ -21,6 +21,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use calven_bridge::{
     hierarchy::{Delivery, Ledger, Merged, Projection},
+    state::HISTORY,
     timestamp::Timestamp,
 };
 use serde_json::{Value, json};
@@ -253,6 +254,11 @@ fn changes(options: &Options, table: &mut Table) -> Result<()> {
     for kind in Kind::ALL {
         let mut small = Changing::new(kind, SMALL)?;
         let mut large = Changing::new(kind, options.largest)?;
+        // What leads back from the first publication is as long as the company: remembered by both, or by neither.
+        for _ in 0..HISTORY {
+            small.change()?;
+            large.change()?;
+        }
         for _ in 0..options.rounds {
             for _ in 0..10 {
                 small.change()?;
