@@ -3,8 +3,8 @@
 //! The function is a program here, started as Lambda starts it, and all around it is a stand-in. A measurement drives it, counts, and
 //! says which promises were not kept:
 //!
-//! - [`start`]: cold starts, warm webhooks and a batch, against the smallest function there can be: whether it is as fast and as small as it
-//!   shall be;
+//! - [`start`]: cold starts, warm webhooks and a batch, against the smallest function there can be, and a client that makes round trips and
+//!   nothing else: whether it is as fast and as small as it shall be;
 //! - [`soak`]: many webhooks to warm instances: how fast, and whether memory grows;
 //! - [`kills`]: instances that share a state are killed at random: whether anything acknowledged is lost.
 //!

@@ -23,7 +23,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Measurement {
-    /// The start, the first webhook, warm ones and a batch, against the smallest function: whether they are as fast and small as they shall be.
+    /// The start, the first webhook, warm ones and a batch, against the smallest function and a bare client: whether they are as fast and small as they shall be.
     Start(Start),
     /// Many webhooks to warm instances: how fast, how much memory, and whether it grows.
     Soak(Soak),

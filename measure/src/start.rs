@@ -1,8 +1,10 @@
 //! Starts, the first webhook, warm webhooks and a batch, of the built function and of the smallest there can be.
 //!
-//! Both are built alike and started in turn, so that what else the machine does hits both. `goals` has what is to be reached, and
+//! Both are built alike and started in turn, so that what else the machine does hits both. A warm webhook is told from the bare client too, which
+//! makes its round trips and nothing else. `goals` has what is to be reached, and
 //! [`Table`] says whether it is; docs/performance.md says how each line is measured.
 
+mod bare;
 mod batch;
 mod binaries;
 mod cold;
@@ -23,10 +25,11 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 use self::{
+    bare::Bare,
     batch::batches,
     cold::Starts,
     scene::{Binaries, Scene, Which},
-    warm::warm,
+    warm::{function_and_bare, smallest},
 };
 pub use self::{
     figures::{Figures, Size},
@@ -57,6 +60,9 @@ pub struct Start {
     /// The smallest function, built alike. Without it, it is built.
     #[arg(long, value_name = "PATH")]
     pub smallest: Option<PathBuf>,
+    /// The bare client, which makes a webhook's round trips alone, built alike. Without it, it is built.
+    #[arg(long, value_name = "PATH")]
+    pub bare: Option<PathBuf>,
     /// Cargo's profile by which is built what is not given.
     #[arg(long, default_value = "release")]
     pub profile: String,
@@ -111,6 +117,7 @@ impl Start {
         let function = function.await?;
         let smallest = self.binary(self.smallest.as_ref(), binaries::SMALLEST);
         let smallest = smallest.await?;
+        let bare = self.binary(self.bare.as_ref(), binaries::BARE).await?;
         let both = Binaries {
             function: &function,
             smallest: &smallest,
@@ -139,7 +146,10 @@ impl Start {
             None => table.unmeasured(&goals::INIT_AT_128_MB),
         }
         self.firsts(&mut table, &mut at_once).await?;
-        self.webhooks(&mut table, &mut at_once, &mut queued).await?;
+        let around = &at_once.surroundings;
+        let bare = Bare::new(around, &bare, self.log.as_ref(), self.latency()).await?;
+        self.webhooks(&mut table, &mut at_once, &mut queued, &bare)
+            .await?;
         if !self.without_model {
             model::model(&mut table).await?;
         }
@@ -246,25 +256,33 @@ impl Start {
         table: &mut Table,
         at_once: &mut Scene,
         queued: &mut Scene,
+        bare: &Bare,
     ) -> Result<()> {
         // What is done while an answer is on its way is none of a webhook's own time: so the network takes its time, as it does.
         at_once.surroundings.watch(self.latency());
-        let function = warm(at_once, Which::Function, self.webhooks).await?;
-        let smallest = warm(at_once, Which::Smallest, self.webhooks).await?;
-        let (memory, least) = (mib(function.peak_kib), mib(smallest.peak_kib));
-        table.compare(&goals::PEAK_MEMORY, memory, least);
-        let (own, least) = (function.own.percentiles(), smallest.own.percentiles());
-        table.compare(&goals::WARM_OWN, own.p50_ms, least.p50_ms);
-        table.compare(&goals::WARM_OWN_P99, own.p99_ms, least.p99_ms);
-        let (cpu, least) = (median_ms(&function.cpu), median_ms(&smallest.cpu));
-        table.compare(&goals::WARM_CPU, cpu, least);
-        let (in_all, least) = (median_ms(&function.in_all), median_ms(&smallest.in_all));
+        let (function, bare) = function_and_bare(at_once, bare, self.webhooks).await?;
+        let least = smallest(at_once, self.webhooks).await?;
+        let (memory, least_memory) = (mib(function.peak_kib), mib(least.peak_kib));
+        table.compare(&goals::PEAK_MEMORY, memory, least_memory);
+        let (raw, raw_bare) = (function.raw.percentiles(), bare.raw.percentiles());
+        table.add(&goals::WARM_OWN, raw.p50_ms - raw_bare.p50_ms);
+        let raw_least = least.raw.percentiles();
+        table.compare(&goals::WARM_RAW, raw.p50_ms, raw_least.p50_ms);
+        table.compare(&goals::WARM_RAW_BARE, raw_bare.p50_ms, raw_least.p50_ms);
+        table.compare(&goals::WARM_RAW_P99, raw.p99_ms, raw_least.p99_ms);
+        table.compare(&goals::WARM_RAW_P99_BARE, raw_bare.p99_ms, raw_least.p99_ms);
+        let cpu_least = median_ms(&least.cpu);
+        table.compare(&goals::WARM_CPU, median_ms(&function.cpu), cpu_least);
+        table.compare(&goals::WARM_CPU_BARE, median_ms(&bare.cpu), cpu_least);
+        let (in_all, least) = (median_ms(&function.in_all), median_ms(&least.in_all));
         table.compare(&goals::WARM, in_all, least);
+        let trips = f64::from(function.round_trips);
+        table.compare(&goals::WARM_ROUND_TRIPS, trips, f64::from(bare.round_trips));
         let downloads = f64::from(function.downloads);
         table.add(&goals::WARM_DOWNLOADS, downloads);
 
         let batches = batches(queued, self.batches, self.batch_size).await?;
-        let (batch, one) = (median_ms(&batches.own), median_ms(&function.own));
+        let (batch, one) = (median_ms(&batches.own), median_ms(&function.raw));
         table.compare(&goals::BATCH, batch, one + median_ms(&batches.parsing));
         let (batch, one) = (median_ms(&batches.cpu), median_ms(&function.cpu));
         table.compare(

@@ -70,6 +70,11 @@ pub enum Remote {
     SecretsManager,
 }
 
+impl Remote {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Calven, Self::S3, Self::Sqs, Self::SecretsManager];
+}
+
 /// What the function talks to; all of it ends with this.
 #[derive(Debug)]
 pub struct Surroundings {

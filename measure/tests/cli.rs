@@ -27,7 +27,15 @@ fn where_nothing_can_be_measured_it_ends_with_2_and_says_why() {
             "--endpoint",
         ),
         (
-            &["start", "--function", "nowhere", "--smallest", "x"],
+            &[
+                "start",
+                "--function",
+                "nowhere",
+                "--smallest",
+                "x",
+                "--bare",
+                "x",
+            ],
             "the function nowhere",
         ),
         (&["start", "--batches", "0"], "a batch"),
@@ -43,7 +51,15 @@ fn a_function_that_ends_at_once_is_told() {
     let nothing = "/bin/true";
     for arguments in [
         &["soak", "--function", nothing][..],
-        &["start", "--function", nothing, "--smallest", nothing],
+        &[
+            "start",
+            "--function",
+            nothing,
+            "--smallest",
+            nothing,
+            "--bare",
+            nothing,
+        ],
     ] {
         let (code, complaint) = measure(arguments);
         assert_eq!(code, Some(2), "{complaint}");

@@ -7,6 +7,7 @@ use std::{
 
 use axum::{
     Router,
+    body::{Body, HttpBody as _},
     extract::{ConnectInfo, Request, State},
     middleware::{self, Next},
     response::Response,
@@ -33,6 +34,8 @@ pub struct RoundTrip {
     pub method: String,
     /// Its path, without a query.
     pub path: String,
+    /// How long its body is, as far as that is told beforehand.
+    pub bytes: u64,
     /// When its first byte came.
     pub began: Instant,
     /// What it was answered; `None` while it is not.
@@ -48,6 +51,8 @@ pub struct End {
     pub complete: Instant,
     /// The answer's status.
     pub status: u16,
+    /// How long its body is, as far as that is told beforehand.
+    pub bytes: u64,
 }
 
 /// What is under way on one connection, so that a request's time is that of its bytes: what a server makes of them is not the time of
@@ -143,6 +148,7 @@ impl Traffic {
         noted.round_trips.push(RoundTrip {
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
+            bytes: bytes(request.body()),
             began,
             end: None,
         });
@@ -150,14 +156,15 @@ impl Traffic {
     }
 
     /// Notes that a request is answered.
-    fn ends(&self, number: usize, status: u16) {
+    fn ends(&self, number: usize, answer: &Response) {
         let mut noted = locked(&self.0);
         let now = Instant::now();
         if let Some(trip) = noted.round_trips.get_mut(number) {
             trip.end = Some(End {
                 answered: now,
                 complete: now,
-                status,
+                status: answer.status().as_u16(),
+                bytes: bytes(answer.body()),
             });
         }
     }
@@ -168,6 +175,10 @@ impl Traffic {
         let trip = noted.round_trips.get_mut(number);
         trip.and_then(|trip| trip.end.as_mut()).map(note);
     }
+}
+
+fn bytes(body: &Body) -> u64 {
+    body.size_hint().exact().unwrap_or(0)
 }
 
 async fn pass(
@@ -186,7 +197,7 @@ async fn pass(
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    traffic.ends(number, answer.status().as_u16());
+    traffic.ends(number, &answer);
     connection.stage(|stage| *stage = Stage::Ready(traffic, number));
     answer
 }

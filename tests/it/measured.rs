@@ -98,6 +98,7 @@ async fn init_asks_nobody_and_the_table_is_whole() {
         without_model: true,
         function: Some(function()),
         smallest: Some(function()),
+        bare: Some(function()),
         profile: "dev".to_owned(),
         bounds: Bounds::Goal,
         starts: 2,

@@ -1,4 +1,4 @@
-//! The two that are compared.
+//! The function, and the two that it is compared with.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,6 +12,7 @@ use tokio::process::Command;
 /// The packages, by the names that their binaries have too.
 pub(super) const FUNCTION: &str = "calven-bridge";
 pub(super) const SMALLEST: &str = "smallest";
+pub(super) const BARE: &str = "bare";
 
 /// Builds a package's binary by itself, so that no other package adds features to what it depends on; where it is then.
 pub(super) async fn build(package: &str, profile: &str) -> Result<PathBuf> {
@@ -36,11 +37,11 @@ pub(super) async fn build(package: &str, profile: &str) -> Result<PathBuf> {
     executable.with_context(|| format!("cargo does not tell where {package} is"))
 }
 
-/// What is deployed is built for its size. The smallest is built as releases are by default, but for one library of all its parts:
+/// What is deployed is built for its size. What it is compared with is built as releases are by default, but for one library of all its parts:
 /// larger than it would be so, and as fast as it gets.
 fn as_fast_as_can_be(package: &str, profile: &str) -> Vec<String> {
     match (package, profile) {
-        (SMALLEST, "release") => vec![
+        (SMALLEST | BARE, "release") => vec![
             "--config".to_owned(),
             format!("profile.{profile}.opt-level=3"),
         ],

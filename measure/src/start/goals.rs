@@ -94,8 +94,13 @@ pub(super) const FIRST_IN_TURN: Goal =
 pub(super) const PEAK_MEMORY: Goal =
     goal("peak memory after webhooks", "MiB", ratio(2.5), ratio(5.0));
 pub(super) const WARM_OWN: Goal = goal("warm webhook, own time p50", "ms", figure(1.0), None);
-pub(super) const WARM_OWN_P99: Goal = told("warm webhook, own time p99", "ms");
+pub(super) const WARM_RAW: Goal = told("warm webhook, raw time p50", "ms");
+pub(super) const WARM_RAW_BARE: Goal = told("bare client, raw time p50", "ms");
+pub(super) const WARM_RAW_P99: Goal = told("warm webhook, raw time p99", "ms");
+pub(super) const WARM_RAW_P99_BARE: Goal = told("bare client, raw time p99", "ms");
+pub(super) const WARM_ROUND_TRIPS: Goal = told("warm webhook, round trips", "");
 pub(super) const WARM_CPU: Goal = goal("warm webhook, CPU p50", "ms", None, ratio(45.0));
+pub(super) const WARM_CPU_BARE: Goal = told("bare client, CPU p50", "ms");
 pub(super) const WARM: Goal = told("warm webhook, in all p50", "ms");
 pub(super) const WARM_DOWNLOADS: Goal = goal(
     "times the state was read again",

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 use crate::{
     company::Company,
@@ -89,6 +90,11 @@ impl Scene {
             Which::OverTls => &self.over_tls,
             Which::Smallest => &self.smallest,
         }
+    }
+
+    /// The event of the webhook that was sent last, signed anew.
+    pub(super) fn last_event(&self) -> Option<Value> {
+        Some(self.last.as_ref()?.event(now()))
     }
 
     /// Sends the next webhook, which changes something, and looks on. The smallest function gets what was said last: nobody is to

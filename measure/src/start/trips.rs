@@ -46,6 +46,31 @@ pub(super) fn in_turn_before_the_put(trips: &[(Remote, RoundTrip)]) -> Option<u3
     Some(in_turn)
 }
 
+/// Those that were answered, in the order in which they were made: each round has what was under way at once, and begins after the one
+/// before it.
+pub(super) fn rounds(trips: &[(Remote, RoundTrip)]) -> Vec<Vec<&(Remote, RoundTrip)>> {
+    let mut answered: Vec<_> = trips
+        .iter()
+        .filter_map(|trip| Some((trip.1.began, trip.1.end?.answered, trip)))
+        .collect();
+    answered.sort_by_key(|(began, ..)| *began);
+    let mut rounds: Vec<Vec<_>> = Vec::new();
+    let mut first_answered = None;
+    for (began, answered, trip) in answered {
+        match (rounds.last_mut(), first_answered) {
+            (Some(round), Some(first)) if began < first => {
+                round.push(trip);
+                first_answered = Some(answered.min(first));
+            }
+            _ => {
+                rounds.push(vec![trip]);
+                first_answered = Some(answered);
+            }
+        }
+    }
+    rounds
+}
+
 /// How often the state came over the network, and not only the news that it is as it was.
 pub(super) fn downloads(trips: &[(Remote, RoundTrip)]) -> usize {
     let is_download = |(remote, trip): &&(Remote, RoundTrip)| {
@@ -74,11 +99,13 @@ mod tests {
         let trip = |method: &str, (from, to)| RoundTrip {
             method: method.to_owned(),
             path: "/".to_owned(),
+            bytes: 0,
             began: at(from),
             end: Some(End {
                 answered: at(to),
                 complete: at(to),
                 status: 200,
+                bytes: 0,
             }),
         };
         let mut all = vec![(Remote::Calven, trip("PUT", put))];
@@ -103,6 +130,18 @@ mod tests {
         check(&[(0, 10), (1, 11), (10, 20), (12, 22), (30, 40)], 3, 37);
         // The long one beside three short ones in turn.
         check(&[(0, 40), (0, 10), (12, 20), (21, 30)], 3, 45);
+    }
+
+    #[test]
+    fn what_is_under_way_at_once_is_a_round() {
+        let check = |spans: &[(u64, u64)], expected: &[usize]| {
+            let (_, trips) = trips(spans, (50, 60));
+            let sizes: Vec<_> = rounds(&trips).iter().map(Vec::len).collect();
+            assert_eq!(sizes, expected, "{spans:?}");
+        };
+        check(&[], &[1]);
+        check(&[(0, 10), (70, 80)], &[1, 1, 1]);
+        check(&[(0, 10), (1, 5), (6, 12), (55, 70)], &[2, 1, 2]);
     }
 
     #[test]

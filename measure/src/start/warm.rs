@@ -1,54 +1,128 @@
 //! Warm webhooks, one after the other, to one instance.
 
-use anyhow::Result;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use stand_ins::traffic::RoundTrip;
 
 use super::{
+    bare::Bare,
     scene::{Scene, Which},
     trips::{downloads, waited},
 };
-use crate::latencies::Latencies;
+use crate::{
+    instance::{Function, Instance, Observed},
+    latencies::Latencies,
+    surroundings::Remote,
+};
+
+/// So many webhooks are sent before the bare client has its turn: few enough for what else the machine does to hit both, and too many for what
+/// the other leaves in its caches to count.
+const A_TURN: usize = 10;
 
 /// What they took.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Warm {
     /// From handing out the event to its answer.
     pub(super) in_all: Latencies,
     /// The same without the time in which a request of its own was at a stand-in.
-    pub(super) own: Latencies,
+    pub(super) raw: Latencies,
     /// CPU time until it asked for the next event.
     pub(super) cpu: Latencies,
+    /// The most round trips of one.
+    pub(super) round_trips: u32,
     /// How often the state was read, and not only found to be as it was.
     pub(super) downloads: u32,
     /// The most memory that was ever resident.
     pub(super) peak_kib: u32,
 }
 
-/// Sends so many, after one that warms.
-pub(super) async fn warm(scene: &mut Scene, which: Which, webhooks: usize) -> Result<Warm> {
-    let mut instance = scene.binary(which).start().await?;
-    let mut cpu_before = scene.send(&mut instance, which).await?.cpu;
-    let (mut in_all, mut own, mut cpu) = (
-        Latencies::default(),
-        Latencies::default(),
-        Latencies::default(),
-    );
-    let mut read = 0;
-    for _ in 0..webhooks {
-        let observed = scene.send(&mut instance, which).await?;
-        let trips = scene.surroundings.round_trips(observed.handed_out);
-        in_all.add(observed.took());
-        own.add(observed.took() - waited(&trips, observed.span()));
-        cpu.add(observed.cpu - cpu_before);
-        read += downloads(&trips);
-        cpu_before = observed.cpu;
+/// One instance, and what webhooks took that were sent to it.
+struct Warmed {
+    instance: Instance,
+    cpu_before: Duration,
+    warm: Warm,
+}
+
+impl Warmed {
+    async fn start(function: &Function) -> Result<Self> {
+        Ok(Self {
+            instance: function.start().await?,
+            cpu_before: Duration::ZERO,
+            warm: Warm::default(),
+        })
     }
-    let peak_kib = u32::try_from(instance.memory()?.peak_kib)?;
-    instance.kill().await?;
-    Ok(Warm {
-        in_all,
-        own,
-        cpu,
-        downloads: u32::try_from(read)?,
-        peak_kib,
-    })
+
+    /// What the first one took says nothing of the others.
+    fn has_warmed(&mut self, observed: &Observed) {
+        self.cpu_before = observed.cpu;
+    }
+
+    fn note(&mut self, observed: &Observed, trips: &[(Remote, RoundTrip)]) -> Result<()> {
+        let Self {
+            cpu_before, warm, ..
+        } = self;
+        warm.in_all.add(observed.took());
+        let waited = waited(trips, observed.span());
+        warm.raw.add(observed.took() - waited);
+        warm.cpu.add(observed.cpu - *cpu_before);
+        warm.round_trips = warm.round_trips.max(u32::try_from(trips.len())?);
+        warm.downloads += u32::try_from(downloads(trips))?;
+        *cpu_before = observed.cpu;
+        Ok(())
+    }
+
+    async fn end(mut self) -> Result<Warm> {
+        self.warm.peak_kib = u32::try_from(self.instance.memory()?.peak_kib)?;
+        self.instance.kill().await?;
+        Ok(self.warm)
+    }
+}
+
+/// Sends the smallest function so many, after one that warms.
+pub(super) async fn smallest(scene: &mut Scene, webhooks: usize) -> Result<Warm> {
+    let which = Which::Smallest;
+    let mut smallest = Warmed::start(scene.binary(which)).await?;
+    let observed = scene.send(&mut smallest.instance, which).await?;
+    smallest.has_warmed(&observed);
+    for _ in 0..webhooks {
+        let observed = scene.send(&mut smallest.instance, which).await?;
+        smallest.note(&observed, &[])?;
+    }
+    smallest.end().await
+}
+
+/// Sends the function so many, after one that warms, and has the bare client make the same round trips, in turn.
+pub(super) async fn function_and_bare(
+    scene: &mut Scene,
+    bare: &Bare,
+    webhooks: usize,
+) -> Result<(Warm, Warm)> {
+    let which = Which::Function;
+    let mut function = Warmed::start(scene.binary(which)).await?;
+    let mut client = Warmed::start(bare.function()).await?;
+    let observed = scene.send(&mut function.instance, which).await?;
+    function.has_warmed(&observed);
+    let trips = scene.surroundings.round_trips(observed.handed_out);
+    let event = scene.last_event().context("it was sent")?;
+    let (observed, _) = bare.send(&mut client.instance, event, &trips).await?;
+    client.has_warmed(&observed);
+
+    let mut left = webhooks;
+    while left > 0 {
+        let turn = left.min(A_TURN);
+        left -= turn;
+        let mut sent = Vec::with_capacity(turn);
+        for _ in 0..turn {
+            let observed = scene.send(&mut function.instance, which).await?;
+            let trips = scene.surroundings.round_trips(observed.handed_out);
+            function.note(&observed, &trips)?;
+            sent.push((scene.last_event().context("it was sent")?, trips));
+        }
+        for (event, trips) in sent {
+            let (observed, made) = bare.send(&mut client.instance, event, &trips).await?;
+            client.note(&observed, &made)?;
+        }
+    }
+    Ok((function.end().await?, client.end().await?))
 }
