@@ -52,7 +52,35 @@ struct Kept {
 #[derive(Debug)]
 pub(crate) struct Busy;
 
+impl Kept {
+    fn good(
+        &self,
+        secret_version: &str,
+        refused: Option<u64>,
+        now: Timestamp,
+    ) -> Option<&Arc<Token>> {
+        #[cfg(feature = "planted")]
+        let refused = refused.filter(|_| !crate::planted::has(crate::planted::Bug::StaleTokenKept));
+        self.token.as_ref().filter(|token| {
+            token.secret_version == secret_version
+                && now < token.good_until
+                && refused != Some(token.serial)
+        })
+    }
+}
+
 impl Tokens {
+    /// The kept token, if it is such a one and nobody is at it: for who would make a request for another one only where it is needed.
+    pub(crate) fn kept(
+        &self,
+        secret_version: &str,
+        refused: Option<u64>,
+        now: Timestamp,
+    ) -> Option<Arc<Token>> {
+        let kept = self.0.try_lock().ok()?;
+        kept.good(secret_version, refused, now).map(Arc::clone)
+    }
+
     /// The kept token, if it is of this version of the secret, will not end soon, and is not the one
     /// that was `refused`; else the one that `fetch` fetches.
     pub(crate) async fn get<E: From<Busy>>(
@@ -63,14 +91,8 @@ impl Tokens {
         until: Instant,
         fetch: impl AsyncFnOnce() -> Result<Fetched, E>,
     ) -> Result<Arc<Token>, E> {
-        #[cfg(feature = "planted")]
-        let refused = refused.filter(|_| !crate::planted::has(crate::planted::Bug::StaleTokenKept));
         let mut kept = timeout_at(until, self.0.lock()).await.map_err(|_| Busy)?;
-        if let Some(token) = &kept.token
-            && token.secret_version == secret_version
-            && now < token.good_until
-            && refused != Some(token.serial)
-        {
+        if let Some(token) = kept.good(secret_version, refused, now) {
             return Ok(Arc::clone(token));
         }
         let Fetched { value, ends_at } = fetch().await?;
@@ -114,6 +136,27 @@ mod tests {
         check(3_600, 3_540);
         check(300, 270);
         check(0, 0);
+    }
+
+    #[tokio::test]
+    async fn only_what_would_not_be_fetched_anew_is_kept() {
+        let tokens = Tokens::default();
+        let at = Timestamp::from_seconds;
+        assert!(tokens.kept("v1", None, at(0)).is_none());
+        let until = Instant::now() + Duration::from_secs(10);
+        let fetched = tokens.get("v1", None, at(0), until, async || {
+            // Who is at it has it yet to keep.
+            assert!(tokens.kept("v1", None, at(0)).is_none());
+            Ok::<_, Busy>(Fetched {
+                value: "t".into(),
+                ends_at: Some(at(300)),
+            })
+        });
+        let serial = fetched.await.unwrap().serial;
+        let kept = |version, refused, now| tokens.kept(version, refused, now).is_some();
+        assert!(kept("v1", None, at(269)) && kept("v1", Some(serial + 1), at(0)));
+        assert!(!kept("v1", None, at(270)) && !kept("v2", None, at(0)));
+        assert!(!kept("v1", Some(serial), at(0)));
     }
 
     #[tokio::test]

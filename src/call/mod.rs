@@ -298,8 +298,12 @@ impl Caller {
         refused_token: Option<u64>,
         until: Instant,
     ) -> Result<Option<Arc<Token>>, Failed> {
-        let credential: R::Credential = secret.parse(&self.secret_id)?;
         let now = self.clock.now();
+        // It was fetched with this very secret. To ask for another one would have to be signed.
+        if let Some(token) = self.tokens.kept(secret.version(), refused_token, now) {
+            return Ok(Some(token));
+        }
+        let credential: R::Credential = secret.parse(&self.secret_id)?;
         let token_request = remote
             .token_request(&credential, now)
             .map_err(|reason| self.unusable(reason))?;
