@@ -18,6 +18,7 @@ use lambda_runtime::{
     Context, Diagnostic, LambdaEvent, service_fn,
     tower::{Service as _, ServiceExt as _},
 };
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
@@ -201,8 +202,7 @@ impl Function {
     ) -> Result<Value, Failure> {
         let undecodable = take_undecodable_body(&mut event);
         take_unusable_address(&mut event);
-        let request: LambdaRequest =
-            serde_json::from_value(event).map_err(|_| Failure::UnknownEvent)?;
+        let request = enveloped(event).ok_or(Failure::UnknownEvent)?;
         let deadlines = deadlines(end, self.publish_budget);
         let edge = Arc::clone(&self.edge);
         let invoked = invoked.clone();
@@ -412,6 +412,16 @@ async fn answer(
     };
     invoked.tell(&told, &tally);
     Ok(response)
+}
+
+/// Reads the envelope. A Function URL's and an HTTP API's names its version, and so is read at once; `lambda_http` would write it anew, and try
+/// the REST API's on it first.
+fn enveloped(event: Value) -> Option<LambdaRequest> {
+    let is_v2 = event.get("version").and_then(Value::as_str) == Some("2.0");
+    if is_v2 && let Ok(request) = Deserialize::deserialize(&event) {
+        return Some(LambdaRequest::ApiGatewayV2(request));
+    }
+    serde_json::from_value(event).ok()
 }
 
 /// The path below a stage's prefix, which HTTP APIs, and REST APIs' base paths, put in front of it. A stage
