@@ -16,6 +16,9 @@ use crate::{
 /// How every document of the newest format begins.
 const BEGINNING: &[u8] = b"{\"format\":4,\"remembered\":";
 
+/// What a document has beside what the model remembers takes less of it, where little is due: its history is bounded.
+const ROOM_FOR_THE_REST: usize = 8 * 1024;
+
 /// The newest format. What the model remembers stands first: it is long, written and read by the model, and known before all else.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -158,6 +161,8 @@ pub(super) fn begin(
 ) -> Result<Vec<u8>, serde_json::Error> {
     let mut document = BEGINNING.to_vec();
     Document::write(ledger, published, undos, &mut document)?;
+    // So that nothing of it is moved when the rest is written.
+    document.reserve(ROOM_FOR_THE_REST);
     Ok(document)
 }
 
