@@ -5,14 +5,13 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use smallvec::SmallVec;
 
 use super::{
+    anchors::Meant,
     findings::Side,
-    name::Group,
-    plain::PlainRef,
     records::{Ref, Stamp},
     statement::SourceName,
     table::{GroupId, KeyId, Names, Order},
     view::{Life, Mark, Target},
-    views::{Anchor, SourceId, Views},
+    views::{SourceId, Views},
 };
 use crate::timestamp::Timestamp;
 
@@ -316,35 +315,23 @@ impl Claims {
     }
 
     /// By what the group is found again: its strongest living claim, else the newest.
-    pub(super) fn anchor(
-        &self,
-        name: &Group,
-        views: &Views<'_>,
-        names: &Names<'_>,
-    ) -> Option<Anchor> {
+    pub(super) fn anchor(&self, name: GroupId) -> Option<Meant> {
         let said = self.said.iter().filter_map(|claim| match claim.life {
             Life::Lives(mark) => Some((claim.priority, mark, claim)),
             Life::Ended(_) => None,
         });
         let strongest = said.max_by_key(|(priority, mark, claim)| (*priority, *mark, claim.source));
         if let Some((_, mark, claim)) = strongest {
-            let subject = PlainRef::of(claim.subject, names.table());
-            let source = views.name(claim.source)?.clone();
-            return Some(Anchor::Said(source, subject, mark.carried));
+            return Some(Meant::Said(claim.source, claim.subject, mark.carried));
         }
         if let Some((at, _)) = self.seed {
-            return Some(Anchor::Seeded(at));
+            return Some(Meant::Seeded(at));
         }
         let persons = self
             .persons
             .iter()
             .max_by_key(|persons| (persons.priority, persons.newest, persons.source))?;
-        let source = views.name(persons.source)?.clone();
-        Some(Anchor::Said(
-            source,
-            PlainRef::Name(name.clone()),
-            persons.newest,
-        ))
+        Some(Meant::Said(persons.source, Ref::Name(name), persons.newest))
     }
 
     /// Adds a source's claim, and says whether it counts: of a seeded group what is not newer than the

@@ -1,20 +1,43 @@
 //! Who is above whom: cycles, and forests, which have none.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::name::Group;
 
 /// A valid hierarchy: its groups by type, then name, each with its parent's place among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Forest {
-    groups: Vec<Group>,
+    /// Shared with hierarchies of the same groups: as a rule only parents change.
+    groups: Arc<Vec<Group>>,
     parents: Vec<Option<u32>>,
 }
 
 impl Forest {
     /// A forest of groups that are sorted, without any twice.
-    pub(super) const fn new(groups: Vec<Group>, parents: Vec<Option<u32>>) -> Self {
-        Self { groups, parents }
+    pub(super) fn new(groups: Vec<Group>, parents: Vec<Option<u32>>) -> Self {
+        Self {
+            groups: Arc::new(groups),
+            parents,
+        }
+    }
+
+    /// The same groups under other parents.
+    pub(super) fn rearranged(&self, parents: Vec<Option<u32>>) -> Self {
+        Self {
+            groups: Arc::clone(&self.groups),
+            parents,
+        }
+    }
+
+    /// Whether it is known without looking that both have the same groups.
+    pub(super) fn shares_groups(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.groups, &other.groups)
+    }
+
+    /// Where the groups have other parents than in one that has the same groups.
+    pub(super) fn moves_from<'f>(&'f self, other: &'f Self) -> impl Iterator<Item = usize> + 'f {
+        let parents = self.parents.iter().zip(&other.parents).enumerate();
+        parents.filter_map(|(at, (now, before))| (now != before).then_some(at))
     }
 
     /// What these rows say, valid or not: for what was read.

@@ -21,6 +21,7 @@ pub mod prune;
 pub mod published;
 pub mod statement;
 
+mod anchors;
 mod claims;
 pub mod findings;
 mod forest;

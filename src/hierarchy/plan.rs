@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     findings::GroupText,
+    forest::Forest,
     name::Group,
     payload::{Hierarchy, Row},
     published::Published,
@@ -97,9 +98,23 @@ struct Renamed<'a> {
     to_type: &'a str,
 }
 
-/// Where a published group is found again in a new hierarchy.
+/// Where the published groups are found again in a new hierarchy.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    /// The groups are the same, and each is called what it was.
+    EachAtItsPlace,
+    Rows(Vec<FoundRow>),
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self::Rows(Vec::new())
+    }
+}
+
+/// Where one is.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FoundRow {
     /// Its present name, where that is another one than it had.
     pub(super) renamed: Option<Group>,
     /// The place of the group that has its present name.
@@ -129,7 +144,7 @@ impl Plan {
     /// found again, `origins` by which names new groups were first known, where those are others.
     pub(super) fn between(
         published: Option<&Published>,
-        found: &[Found],
+        found: &Found,
         origins: &BTreeMap<Group, Group>,
         hierarchy: &Hierarchy,
     ) -> Self {
@@ -141,6 +156,13 @@ impl Plan {
         if before == forest {
             return plan;
         }
+        let found = match found {
+            Found::EachAtItsPlace => {
+                plan.of_moves(before, forest);
+                return plan;
+            }
+            Found::Rows(found) => found.as_slice(),
+        };
         let goes_on = go_on(found, forest.len());
         let mut was: Vec<Option<usize>> = vec![None; forest.len()];
         for (at, now) in goes_on.iter().enumerate() {
@@ -188,6 +210,18 @@ impl Plan {
             }
         }
         plan
+    }
+
+    /// Where all groups are what they were, and some are elsewhere.
+    fn of_moves(&mut self, before: &Forest, forest: &Forest) {
+        for at in forest.moves_from(before) {
+            if let Some(group) = forest.group(at) {
+                let (from, to) = (before.parent(at).cloned(), forest.parent(at).cloned());
+                let moved = (group.clone(), from, to);
+                self.lasting_moves.push(moved.clone());
+                self.moved.push(moved);
+            }
+        }
     }
 
     /// Whether a PUT would change nothing.
@@ -310,7 +344,7 @@ impl Plan {
 }
 
 /// Which published groups go on, and at which place: by their present name, else by the old one.
-fn go_on(found: &[Found], groups: usize) -> Vec<Option<usize>> {
+fn go_on(found: &[FoundRow], groups: usize) -> Vec<Option<usize>> {
     let mut goes_on: Vec<Option<usize>> = vec![None; found.len()];
     let mut taken = vec![false; groups];
     let mut take = |slot: &mut Option<usize>, at: Option<usize>| {
@@ -337,18 +371,17 @@ fn go_on(found: &[Found], groups: usize) -> Vec<Option<usize>> {
 }
 
 /// Where a published hierarchy's groups are found again in another by their names alone.
-pub(super) fn found_by_name(published: Option<&Published>, hierarchy: &Hierarchy) -> Vec<Found> {
+pub(super) fn found_by_name(published: Option<&Published>, hierarchy: &Hierarchy) -> Found {
     let groups = published.iter().flat_map(|p| p.forest().groups());
-    groups
-        .map(|group| {
-            let at = hierarchy.forest().find(group);
-            Found {
-                renamed: None,
-                now: at,
-                same: at,
-            }
-        })
-        .collect()
+    let rows = groups.map(|group| {
+        let at = hierarchy.forest().find(group);
+        FoundRow {
+            renamed: None,
+            now: at,
+            same: at,
+        }
+    });
+    Found::Rows(rows.collect())
 }
 
 /// How much a plan may remove or move without an operator's approval. A kind of change is held when

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    anchors::{Anchors, Meant},
     claims::{By, Claims},
     findings::{Concern, Conflict, Held, conflicts, held, warnings},
     forest::{Forest, place},
@@ -13,15 +14,15 @@ use super::{
     merge::Merged,
     name::Group,
     payload::Hierarchy,
-    plain::PlainRef,
-    plan::{Found, Plan, found_by_name},
+    plan::{Found, FoundRow, Plan, found_by_name},
     published::{Present, Published},
+    records::Ref,
     resolved::Resolved,
     settle::{Edges, Telling},
     statement::SourceName,
     subjects::{Judged, Subjects},
     table::{Dense, GroupId, Names},
-    views::{Anchor, Views},
+    views::Views,
 };
 
 /// What of the configuration decides a projection.
@@ -55,11 +56,11 @@ pub struct Projection {
     /// How many of them are older than what is known, or known already.
     pub stale: usize,
     /// By what each group of the hierarchy is found again.
-    anchors: Arc<Vec<Option<Anchor>>>,
+    anchors: Anchors,
     /// What it was projected against.
     published: Option<Published>,
     /// Where that one's groups are found again.
-    found: Vec<Found>,
+    found: Found,
     /// The names by which new groups were first known, where those are others.
     origins: BTreeMap<Group, Group>,
     touched: Touched,
@@ -135,18 +136,30 @@ impl Projection {
         for (at, group) in groups.iter().enumerate() {
             *places.slot(*group) = Some(place(at));
         }
-        let anchors = anchors(&groups, &places, &claims, &edges, &views, names);
+        // As a rule only parents change, and all the rest is as it was.
+        let unchanged = published.filter(|_| present.is_unchanged(&groups));
+        let none = Anchors::default();
+        let before = published.map_or(&none, Published::anchors);
+        let meant = meant(&groups, &places, &claims, &edges);
+        let anchors = Anchors::like(before, &meant, &views, names);
+        let (found, origins) = match unchanged {
+            Some(_) => (Found::EachAtItsPlace, BTreeMap::new()),
+            None => (
+                found(&present, &places, names),
+                origins(&present, &groups, &anchors, &views, names),
+            ),
+        };
         Self {
-            hierarchy: hierarchy(&groups, &places, &edges, names),
+            hierarchy: hierarchy(unchanged, &groups, &places, &edges, names),
             held: waiting
                 .into_iter()
                 .map(|w| held(w, &views, names))
                 .collect(),
             conflicts: conflicts(&groups, &claims, &views, names, order),
             warnings: warnings(ledger, &views, rules, &groups, names),
-            found: found(&present, &places, names),
-            origins: origins(&present, &groups, &anchors, &views, names),
-            anchors: Arc::new(anchors),
+            found,
+            origins,
+            anchors,
             published: published.cloned(),
             applied: judged.applied,
             stale: judged.stale,
@@ -156,10 +169,7 @@ impl Projection {
 
     /// The hierarchy as it is kept once it is published.
     pub fn as_published(&self) -> Published {
-        Published::new(
-            Arc::clone(self.hierarchy.forest()),
-            Arc::clone(&self.anchors),
-        )
+        Published::new(Arc::clone(self.hierarchy.forest()), self.anchors.clone())
     }
 
     /// What a PUT of this hierarchy would change against what was published.
@@ -241,6 +251,7 @@ impl Touched {
 }
 
 fn hierarchy(
+    unchanged: Option<&Published>,
     groups: &[GroupId],
     places: &Dense<GroupId, Option<u32>>,
     edges: &Edges,
@@ -248,24 +259,29 @@ fn hierarchy(
 ) -> Hierarchy {
     let parent = |group: &GroupId| places.of(edges.get(*group)?.parent?);
     let parents = groups.iter().map(parent).collect();
-    let groups = groups.iter().map(|group| names.group(*group).clone());
-    Hierarchy::new(Arc::new(Forest::new(groups.collect(), parents)))
+    Hierarchy::new(Arc::new(match unchanged {
+        Some(published) => published.forest().rearranged(parents),
+        None => {
+            let groups = groups.iter().map(|group| names.group(*group).clone());
+            Forest::new(groups.collect(), parents)
+        }
+    }))
 }
 
 /// By what each of these groups is found again.
-fn anchors(
+fn meant(
     groups: &[GroupId],
     places: &Dense<GroupId, Option<u32>>,
     claims: &Dense<GroupId, Claims>,
     edges: &Edges,
-    views: &Views<'_>,
-    names: &Names<'_>,
-) -> Vec<Option<Anchor>> {
-    let claimed = groups.iter().map(|group| {
-        let claims = claims.get(*group)?;
-        claims.anchor(names.group(*group), views, names)
-    });
-    let mut anchors: Vec<Option<Anchor>> = claimed.collect();
+) -> Vec<Option<Meant>> {
+    let claimed = groups
+        .iter()
+        .map(|group| claims.get(*group)?.anchor(*group));
+    let mut anchors: Vec<Option<Meant>> = claimed.collect();
+    if anchors.iter().all(Option::is_some) {
+        return anchors;
+    }
     // A group that is only named as a parent is found again as who names it means it.
     for edge in groups.iter().filter_map(|group| edges.get(*group)) {
         let Some(parent) = edge.parent else { continue };
@@ -274,11 +290,10 @@ fn anchors(
             continue;
         };
         *slot = match edge.by {
-            By::Source(source, _) | By::Persons(source, _) => views.name(source).map(|source| {
-                let name = PlainRef::Name(names.group(parent).clone());
-                Anchor::Said(source.clone(), name, edge.at)
-            }),
-            By::Seed => Some(Anchor::Seeded(edge.at)),
+            By::Source(source, _) | By::Persons(source, _) => {
+                Some(Meant::Said(source, Ref::Name(parent), edge.at))
+            }
+            By::Seed => Some(Meant::Seeded(edge.at)),
             By::Nobody => None,
         };
     }
@@ -286,21 +301,21 @@ fn anchors(
 }
 
 /// Where the published groups are found again.
-fn found(present: &Present, places: &Dense<GroupId, Option<u32>>, names: &Names<'_>) -> Vec<Found> {
+fn found(present: &Present, places: &Dense<GroupId, Option<u32>>, names: &Names<'_>) -> Found {
     let at = |group: GroupId| places.of(group).map(|at| at as usize);
-    let rows = present.rows.iter().map(|row| Found {
+    let rows = present.rows.iter().map(|row| FoundRow {
         renamed: (row.now != row.name).then(|| names.group(row.now).clone()),
         now: at(row.now),
         same: at(row.name),
     });
-    rows.collect()
+    Found::Rows(rows.collect())
 }
 
 /// For digests: by what new groups that others are moved to are told, whatever their names.
 fn origins(
     present: &Present,
     groups: &[GroupId],
-    anchors: &[Option<Anchor>],
+    anchors: &Anchors,
     views: &Views<'_>,
     names: &Names<'_>,
 ) -> BTreeMap<Group, Group> {
@@ -308,9 +323,12 @@ fn origins(
     for row in &present.rows {
         *published.slot(row.now) = true;
     }
-    let new = groups.iter().zip(anchors).filter_map(|(group, anchor)| {
-        let anchor = anchor.as_ref()?;
-        (!published.of(*group)).then_some((*group, anchor))
-    });
+    let new = groups
+        .iter()
+        .zip(anchors.iter())
+        .filter_map(|(group, anchor)| {
+            let anchor = anchor.as_ref()?;
+            (!published.of(*group)).then_some((*group, anchor))
+        });
     views.origins(new, names)
 }

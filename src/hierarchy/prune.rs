@@ -105,7 +105,7 @@ fn mentioned_by_published(published: &[&Published], names: &Names<'_>) -> Mentio
     let mut mentioned = Mentioned::default();
     for published in published {
         let groups = published.forest().groups();
-        for (group, anchor) in groups.iter().zip(published.anchors()) {
+        for (group, anchor) in groups.iter().zip(published.anchors().iter()) {
             match anchor {
                 Some(Anchor::Said(source, PlainRef::Name(name), _)) => {
                     let known = mentioned.by_source.entry(source.clone()).or_default();

@@ -5,6 +5,7 @@ use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
+    anchors::Anchors,
     forest::Forest,
     name::Group,
     pairs,
@@ -27,7 +28,7 @@ pub struct PublishedRow {
 pub struct Published {
     forest: Arc<Forest>,
     /// By what each of its groups is found again.
-    anchors: Arc<Vec<Option<Anchor>>>,
+    anchors: Anchors,
 }
 
 /// What undoes one publication: the rows as they were before it, `None` where there was none.
@@ -51,7 +52,7 @@ impl Undo {
 }
 
 impl Published {
-    pub(super) const fn new(forest: Arc<Forest>, anchors: Arc<Vec<Option<Anchor>>>) -> Self {
+    pub(super) const fn new(forest: Arc<Forest>, anchors: Anchors) -> Self {
         Self { forest, anchors }
     }
 
@@ -70,6 +71,18 @@ impl Published {
     pub fn undo_to(&self, before: &Self) -> Undo {
         let mut undo = Undo::default();
         if Arc::ptr_eq(&self.forest, &before.forest) {
+            return undo;
+        }
+        if self.forest.shares_groups(&before.forest) {
+            for at in self.forest.moves_from(&before.forest) {
+                if let Some(group) = before.forest.group(at) {
+                    let row = PublishedRow {
+                        parent: before.forest.parent(at).cloned(),
+                        anchor: before.anchors.get(at).cloned(),
+                    };
+                    undo.rows.insert(group.clone(), Some(row));
+                }
+            }
             return undo;
         }
         let mut now = self.forest.rows().peekable();
@@ -123,7 +136,7 @@ impl Published {
         &self.forest
     }
 
-    pub(super) fn anchors(&self) -> &[Option<Anchor>] {
+    pub(super) const fn anchors(&self) -> &Anchors {
         &self.anchors
     }
 
@@ -131,7 +144,7 @@ impl Published {
         let anchors = rows.values().map(|row| row.anchor.clone()).collect();
         let rows = rows.into_iter().map(|(group, row)| (group, row.parent));
         let forest = Forest::of_rows(rows.collect());
-        Self::new(Arc::new(forest), Arc::new(anchors))
+        Self::new(Arc::new(forest), anchors)
     }
 
     fn rows(&self) -> impl Iterator<Item = (&Group, PublishedRow)> {
@@ -189,6 +202,13 @@ pub(super) struct PresentRow {
 }
 
 impl Present {
+    /// Whether these are the published groups, and each is called what it was.
+    pub(super) fn is_unchanged(&self, groups: &[GroupId]) -> bool {
+        let rows = || self.rows.iter().zip(groups);
+        self.rows.len() == groups.len()
+            && rows().all(|(row, group)| row.name == *group && row.now == *group)
+    }
+
     /// The published parents, all under present names.
     pub(super) fn parents(&self, published: &Published) -> PublishedParents {
         let mut parents = PublishedParents::default();

@@ -122,10 +122,13 @@ impl<'a> Views<'a> {
     ) -> GroupId {
         let present = match anchor {
             Anchor::Seeded(at) => Some(self.follow_seeded(id, *at, names)),
-            Anchor::Said(source, PlainRef::Key(key), _) => names
-                .table()
-                .find_key(key)
-                .and_then(|key| self.of(source)?.shown(key)),
+            Anchor::Said(source, PlainRef::Key(key), _) => self.of(source).and_then(|view| {
+                let table = names.table();
+                // As a rule its name is still its key's.
+                let bearer = view.bearers(id).first().copied();
+                let bearer = bearer.filter(|bearer| table.key(*bearer) == key);
+                view.shown(bearer.or_else(|| table.find_key(key))?)
+            }),
             Anchor::Said(source, PlainRef::Name(said), at) => self.of(source).and_then(|view| {
                 // As a rule it is found by its own name.
                 let said = match said == name {

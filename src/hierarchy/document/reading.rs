@@ -310,7 +310,10 @@ impl Reader {
             anchors.push(anchor.map(|anchor| self.anchor(anchor)).transpose()?);
         }
         let forest = Forest::new(groups, parents);
-        Ok(Published::new(Arc::new(forest), Arc::new(anchors)))
+        Ok(Published::new(
+            Arc::new(forest),
+            anchors.into_iter().collect(),
+        ))
     }
 
     fn undo(&self, rows: Vec<(GroupNumber, Option<UndoneRow>)>) -> Result<Undo, Dangling> {
