@@ -50,13 +50,68 @@ pub(super) struct Tally {
     pub(super) newest: Stamp,
 }
 
+/// The parents that persons name. Mostly it is one, which stands here and not elsewhere in memory: persons come in no order.
+#[derive(Clone, Debug, Default)]
+struct Tallies {
+    first: Option<(GroupId, Tally)>,
+    others: BTreeMap<GroupId, Tally>,
+}
+
+impl Tallies {
+    fn add(&mut self, parent: GroupId, at: Stamp) {
+        let (first, tally) = self.first.get_or_insert((parent, Tally::default()));
+        let tally = match *first == parent {
+            true => tally,
+            false => self.others.entry(parent).or_default(),
+        };
+        tally.persons += 1;
+        tally.newest = tally.newest.max(at);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (GroupId, Tally)> {
+        let others = self.others.iter().map(|(parent, tally)| (*parent, *tally));
+        self.first.into_iter().chain(others)
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.len()
+    }
+
+    fn persons_naming(&self, parent: GroupId) -> usize {
+        let first = self.first.filter(|(first, _)| *first == parent);
+        let tally = first.map(|(_, tally)| tally);
+        tally
+            .or_else(|| self.others.get(&parent).copied())
+            .map_or(0, |tally| tally.persons)
+    }
+}
+
 /// What one source's persons imply of a group.
 #[derive(Clone, Debug)]
 pub(super) struct PersonClaims {
     source: SourceId,
     priority: i64,
     newest: Stamp,
-    parents: BTreeMap<GroupId, Tally>,
+    parents: Tallies,
+}
+
+impl PersonClaims {
+    pub(super) fn new(source: SourceId, priority: i64) -> Self {
+        Self {
+            source,
+            priority,
+            newest: Stamp::default(),
+            parents: Tallies::default(),
+        }
+    }
+
+    /// Adds a person, and the parent that their record implies.
+    pub(super) fn add(&mut self, at: Stamp, parent: Option<GroupId>) {
+        self.newest = self.newest.max(at);
+        if let Some(parent) = parent {
+            self.parents.add(parent, at);
+        }
+    }
 }
 
 /// Everything that is claimed of one group.
@@ -259,9 +314,9 @@ impl Claims {
         }
         for persons in &self.persons {
             let mut parents: Vec<_> = persons.parents.iter().collect();
-            parents.sort_by_key(|(group, tally)| Reverse((**tally, order.rank(**group))));
+            parents.sort_by_key(|(group, tally)| Reverse((*tally, order.rank(*group))));
             sides.extend(parents.into_iter().filter_map(|(group, tally)| {
-                side(Some(*group), persons.source, Some(tally.persons))
+                side(Some(group), persons.source, Some(tally.persons))
             }));
         }
         if said.is_empty()
@@ -282,8 +337,8 @@ impl Claims {
             let (group, tally) = persons
                 .parents
                 .iter()
-                .max_by_key(|(group, tally)| (**tally, order.rank(**group)))?;
-            Some((persons.priority, persons.source, *group, *tally))
+                .max_by_key(|(group, tally)| (*tally, order.rank(*group)))?;
+            Some((persons.priority, persons.source, group, tally))
         });
         winners
             .max_by_key(|(priority, source, _, tally)| (*priority, tally.newest, *source))
@@ -292,10 +347,9 @@ impl Claims {
 
     fn persons_naming(&self, source: SourceId, parent: Option<GroupId>) -> usize {
         let persons = self.persons.iter().find(|p| p.source == source);
-        persons
-            .zip(parent)
-            .and_then(|(persons, parent)| persons.parents.get(&parent))
-            .map_or(0, |tally| tally.persons)
+        persons.zip(parent).map_or(0, |(persons, parent)| {
+            persons.parents.persons_naming(parent)
+        })
     }
 
     /// Top, because nobody says otherwise; as of the newest word that it exists.
@@ -370,30 +424,8 @@ impl Claims {
         }
     }
 
-    /// Adds a person, and the parent that their record implies. Sources come in order.
-    pub(super) fn add_person(
-        &mut self,
-        source: SourceId,
-        priority: i64,
-        at: Stamp,
-        parent: Option<GroupId>,
-    ) {
-        if self.seeded.is_some_and(|seeded| at.time <= seeded) {
-            return;
-        }
-        let known = self.persons.pop_if(|persons| persons.source == source);
-        let mut persons = known.unwrap_or_else(|| PersonClaims {
-            source,
-            priority,
-            newest: Stamp::default(),
-            parents: BTreeMap::new(),
-        });
-        persons.newest = persons.newest.max(at);
-        if let Some(parent) = parent {
-            let tally = persons.parents.entry(parent).or_default();
-            tally.persons += 1;
-            tally.newest = tally.newest.max(at);
-        }
+    /// Adds what a source's persons imply. Sources come in order.
+    pub(super) fn add_persons(&mut self, persons: PersonClaims) {
         self.persons.push(persons);
     }
 }

@@ -1,11 +1,13 @@
 //! All sources together: who claims which group, and which parent each names for it.
 
+use std::num::NonZeroU32;
+
 use super::{
-    claims::{Claims, ParentOf, SaidClaim},
+    claims::{Claims, ParentOf, PersonClaims, SaidClaim},
     ledger::Seed,
     project::Rules,
     records::{Content as _, Placement, Stamp},
-    table::{Dense, GroupId, KeyId, Names},
+    table::{Dense, GroupId, KeyId, Names, number},
     view::{Target, View},
     views::{SourceId, Views},
 };
@@ -58,7 +60,7 @@ pub(super) fn gather(
                 several.push(name);
             }
         }
-        gather_persons(&mut all, (source, view), priority, names);
+        gather_persons(&mut all, (source, view), priority, seeded, names);
     }
     // Of what is said at once the order of the texts decides, not that of the numbers.
     for group in several {
@@ -75,8 +77,12 @@ fn gather_persons(
     all: &mut Dense<GroupId, Claims>,
     (source, view): (SourceId, &View<'_>),
     priority: i64,
+    seeded: &Dense<GroupId, Option<Timestamp>>,
     names: &Names<'_>,
 ) {
+    // Persons come in no order, so what they claim is gathered side by side before it goes to the groups.
+    let mut claimed: Vec<(GroupId, PersonClaims)> = Vec::new();
+    let mut claimed_at: Dense<GroupId, Option<NonZeroU32>> = Dense::default();
     for (at, groups) in view.persons() {
         let mut parent: Option<GroupId> = None;
         let mut unnamed: Option<KeyId> = None;
@@ -88,17 +94,25 @@ fn gather_persons(
                 }
                 Target::ByName(group) | Target::ByKey(_, group) => group,
             };
-            let claims = all.slot(group);
             match unnamed {
                 // What lies below a key that nobody has named waits for its name.
-                Some(key) => claims.add_waiting_person(source, at, key, names),
+                Some(key) => all.slot(group).add_waiting_person(source, at, key, names),
+                None if seeded.of(group).is_some_and(|seeded| at.time <= seeded) => {}
                 None => {
-                    let above = parent.filter(|parent| *parent != group);
-                    claims.add_person(source, priority, at, above);
+                    let place = claimed_at.slot(group).get_or_insert_with(|| {
+                        claimed.push((group, PersonClaims::new(source, priority)));
+                        NonZeroU32::new(number(claimed.len())).unwrap_or(NonZeroU32::MAX)
+                    });
+                    if let Some((_, claims)) = claimed.get_mut(place.get() as usize - 1) {
+                        claims.add(at, parent.filter(|parent| *parent != group));
+                    }
                 }
             }
             parent = Some(group);
         }
+    }
+    for (group, claims) in claimed {
+        all.slot(group).add_persons(claims);
     }
 }
 
