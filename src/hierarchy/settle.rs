@@ -1,6 +1,6 @@
 //! From claims to a valid forest: what cannot take effect is held, and the rest keeps every rule.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, num::NonZeroU32};
 
 use super::{
     claims::{By, Choice, Claims, ParentOf},
@@ -236,7 +236,7 @@ impl Settling<'_> {
     /// Sets aside every claim whose parent is a key without a name, or a group that itself waits.
     fn hold_unknown_parents(&mut self, claims: &mut Dense<GroupId, Claims>) {
         let mut waits: Dense<GroupId, bool> = Dense::default();
-        let mut dependents: Dense<GroupId, Vec<GroupId>> = Dense::default();
+        let mut dependents = Dependents::default();
         let mut queue: Vec<GroupId> = self.order.iter().rev().collect();
         let mut several: HashMap<GroupId, Turns> = HashMap::new();
         while let Some(group) = queue.pop() {
@@ -279,7 +279,7 @@ impl Settling<'_> {
                     ParentOf::Under(Target::Unnamed(key)) => (key, None),
                 };
                 if let Some(parent) = named.filter(|parent| !waits.of(*parent)) {
-                    dependents.slot(parent).push(group);
+                    dependents.add(parent, group);
                     break Some(chosen(Some(parent)));
                 }
                 self.settled.waiting.push(Waiting {
@@ -307,7 +307,7 @@ impl Settling<'_> {
                     self.settled.edges.remove(group);
                     let held = claims.said.iter().any(|claim| claim.held);
                     if held && !std::mem::replace(waits.slot(group), true) {
-                        queue.append(dependents.slot(group));
+                        dependents.move_to(&mut queue, group);
                     }
                 }
             }
@@ -545,6 +545,39 @@ impl Settling<'_> {
             if !needed.of(group) {
                 *edge = None;
             }
+        }
+    }
+}
+
+/// Which groups depend on which. All of them stand in one list: hardly ever is it looked at.
+#[derive(Default)]
+struct Dependents {
+    /// Of each group the last one that depends on it.
+    last: Dense<GroupId, Option<NonZeroU32>>,
+    /// Each with the one that came before it, of those that depend on the same group.
+    all: Vec<(GroupId, Option<NonZeroU32>)>,
+}
+
+impl Dependents {
+    fn add(&mut self, on: GroupId, group: GroupId) {
+        let last = self.last.slot(on);
+        self.all.push((group, *last));
+        *last = NonZeroU32::new(number(self.all.len()));
+    }
+
+    /// Moves those of a group to the end of the queue, as they came.
+    fn move_to(&mut self, queue: &mut Vec<GroupId>, on: GroupId) {
+        let from = queue.len();
+        let mut next = self.last.slot(on).take();
+        while let Some(place) = next {
+            let Some((group, before)) = self.all.get(place.get() as usize - 1) else {
+                break;
+            };
+            queue.push(*group);
+            next = *before;
+        }
+        if let Some(moved) = queue.get_mut(from..) {
+            moved.reverse();
         }
     }
 }
