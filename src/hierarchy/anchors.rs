@@ -83,7 +83,11 @@ impl Anchors {
             };
             let told = |meant: &Option<Meant>| meant.and_then(|meant| meant.told(views, names));
             match before.next().filter(is_same) {
-                Some(piece) => Arc::clone(piece),
+                Some(piece) => {
+                    #[cfg(test)]
+                    assert_eq!(piece.to_vec(), meant.iter().map(told).collect::<Vec<_>>());
+                    Arc::clone(piece)
+                }
                 None => meant.iter().map(told).collect(),
             }
         });

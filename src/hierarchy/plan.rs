@@ -159,6 +159,11 @@ impl Plan {
         let found = match found {
             Found::EachAtItsPlace => {
                 plan.of_moves(before, forest);
+                #[cfg(test)]
+                {
+                    let found = found_by_name(published, hierarchy);
+                    assert_eq!(plan, Self::between(published, &found, origins, hierarchy));
+                }
                 return plan;
             }
             Found::Rows(found) => found.as_slice(),

@@ -260,7 +260,16 @@ fn hierarchy(
     let parent = |group: &GroupId| places.of(edges.get(*group)?.parent?);
     let parents = groups.iter().map(parent).collect();
     Hierarchy::new(Arc::new(match unchanged {
-        Some(published) => published.forest().rearranged(parents),
+        Some(published) => {
+            #[cfg(test)]
+            assert!(
+                groups
+                    .iter()
+                    .map(|id| names.group(*id))
+                    .eq(published.forest().groups())
+            );
+            published.forest().rearranged(parents)
+        }
         None => {
             let groups = groups.iter().map(|group| names.group(*group).clone());
             Forest::new(groups.collect(), parents)

@@ -83,8 +83,16 @@ impl Published {
                     undo.rows.insert(group.clone(), Some(row));
                 }
             }
+            #[cfg(test)]
+            assert_eq!(undo, self.undo_row_by_row(before));
             return undo;
         }
+        self.undo_row_by_row(before)
+    }
+
+    /// The same, for hierarchies of any groups.
+    fn undo_row_by_row(&self, before: &Self) -> Undo {
+        let mut undo = Undo::default();
         let mut now = self.forest.rows().peekable();
         for ((group, parent), anchor) in before.forest.rows().zip(before.anchors.iter()) {
             let mut differs = true;
