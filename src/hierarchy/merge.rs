@@ -171,7 +171,7 @@ impl Ledger {
         ledger.compact(&grown);
         // What was thinned out at once is not new: the next delivery like it would be "new" again.
         for Added { statement, what } in added {
-            if ledger.keeps(&what, table) {
+            if !ledger.may_thin_out(&what) || ledger.keeps(&what, table) {
                 merged.changed = true;
                 merged.grown += GROWN_BY_ONE;
             } else if let Some(statement) = statement.and_then(|s| merged.statements.get_mut(s)) {
@@ -410,8 +410,8 @@ impl Merging<'_> {
 
     /// Notes a name that a group bore; says whether that was not known.
     fn bore(&mut self, key: KeyId, bore: Bore, statement: Option<usize>) -> bool {
-        let record = self.ledger.ids.entry(key).or_default();
-        let new = !record.knows(&bore, self.table);
+        let record = self.ledger.ids.get_mut(&key);
+        let new = record.is_none_or(|record| !record.knows(&bore, self.table));
         if new {
             let what = Kept::Bore(key, bore);
             self.added.push(Added { statement, what });
@@ -429,8 +429,8 @@ impl Merging<'_> {
                     what: saying,
                     received: self.received,
                 };
-                let record = self.ledger.names.entry(group).or_default();
-                let new = !record.knows(&saying, self.table);
+                let record = self.ledger.names.get_mut(&group);
+                let new = record.is_none_or(|record| !record.knows(&saying, self.table));
                 if new {
                     let statement = Some(self.statement);
                     let what = Kept::Saying(group, saying);

@@ -308,12 +308,12 @@ impl SourceLedger {
 impl SourceLedger {
     /// Adds what its records do not hold yet.
     pub(super) fn add<'k>(&mut self, added: impl Iterator<Item = &'k Kept>, table: &Table) {
-        let mut bores: Vec<(KeyId, Bore)> = Vec::new();
-        let mut sayings: Vec<(GroupId, Saying)> = Vec::new();
+        let mut bores: Vec<(KeyId, &Bore)> = Vec::new();
+        let mut sayings: Vec<(GroupId, &Saying)> = Vec::new();
         for added in added {
             match added {
-                Kept::Bore(key, bore) => bores.push((*key, *bore)),
-                Kept::Saying(name, saying) => sayings.push((*name, *saying)),
+                Kept::Bore(key, bore) => bores.push((*key, bore)),
+                Kept::Saying(name, saying) => sayings.push((*name, saying)),
             }
         }
         // Stable: of one that came twice the first one counts.
@@ -321,7 +321,7 @@ impl SourceLedger {
         for of_one in bores.chunk_by(|(a, _), (b, _)| a == b) {
             if let Some((key, _)) = of_one.first() {
                 let record = self.ids.entry(*key).or_default();
-                let bores = of_one.iter().map(|(_, bore)| *bore);
+                let bores = of_one.iter().map(|(_, bore)| **bore);
                 match of_one.len() {
                     ..=FEW => bores.for_each(|bore| {
                         record.bore(bore, table);
@@ -334,7 +334,7 @@ impl SourceLedger {
         for of_one in sayings.chunk_by(|(a, _), (b, _)| a == b) {
             if let Some((name, _)) = of_one.first() {
                 let record = self.names.entry(*name).or_default();
-                let said = of_one.iter().map(|(_, saying)| *saying);
+                let said = of_one.iter().map(|(_, saying)| **saying);
                 match of_one.len() {
                     ..=FEW => said.for_each(|saying| {
                         record.take(saying, table);

@@ -9,6 +9,7 @@ use std::{
     borrow::Cow,
     cmp::Ordering,
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    ops::Range,
 };
 
 use indexmap::IndexSet;
@@ -88,13 +89,11 @@ impl Table {
 
     /// The number of a key, which is a new one where the key is.
     pub(super) fn key_id(&mut self, key: &Key) -> KeyId {
-        match self.find_key(key) {
-            Some(known) => known,
-            None => {
-                self.added_bytes += key.as_str().len();
-                KeyId::new(self.keys.insert_full(key.clone()).0)
-            }
+        let (index, is_new) = self.keys.insert_full(key.clone());
+        if is_new {
+            self.added_bytes += key.as_str().len();
         }
+        KeyId::new(index)
     }
 
     pub(super) fn find_group(&self, group: &Group) -> Option<GroupId> {
@@ -153,13 +152,37 @@ impl Table {
         if self.sorted.len() == self.groups.len() {
             return Cow::Borrowed(&self.sorted);
         }
-        let mut newer: Vec<GroupId> = (self.sorted.len()..self.groups.len())
-            .map(GroupId::new)
-            .collect();
-        newer.sort_unstable_by(|a, b| self.group(*a).cmp(self.group(*b)));
+        let newer = self.in_order(self.sorted.len()..self.groups.len());
         Cow::Owned(merged(&self.sorted, &newer, |a, b| {
             self.group(*a).cmp(self.group(*b))
         }))
+    }
+
+    /// Some of the groups by their texts. Most comparisons are decided by how the texts begin, which lies side by side.
+    fn in_order(&self, groups: Range<usize>) -> Vec<GroupId> {
+        let mut types: Vec<(&GroupType, u32)> = self.types.iter().zip(0..).collect();
+        types.sort_unstable();
+        let mut ranks = vec![0; types.len()];
+        for (rank, (_, kind)) in (0..).zip(&types) {
+            if let Some(slot) = ranks.get_mut(*kind as usize) {
+                *slot = rank;
+            }
+        }
+        let rank_of = |group_type: &GroupType| {
+            let kind = self.types.get_index_of(group_type);
+            kind.and_then(|kind| ranks.get(kind).copied())
+                .unwrap_or_default()
+        };
+        let beginnings = groups.map(GroupId::new).map(|id| {
+            let Group { group_type, name } = self.group(id);
+            (rank_of(group_type), beginning(name.as_str()), id)
+        });
+        let mut all: Vec<(u32, [u64; 3], GroupId)> = beginnings.collect();
+        all.sort_unstable_by(|(kind, text, id), (other_kind, other_text, other)| {
+            let begin = (kind, text).cmp(&(other_kind, other_text));
+            begin.then_with(|| self.cmp_groups(*id, *other))
+        });
+        all.into_iter().map(|(_, _, id)| id).collect()
     }
 
     /// Sorts what is new, once that is a good part of the whole: so sorting costs each group little,
@@ -170,6 +193,16 @@ impl Table {
             self.sorted = self.sorted().into_owned();
         }
     }
+}
+
+/// How a text begins: of two texts the one that begins with less is less.
+fn beginning(text: &str) -> [u64; 3] {
+    let mut bytes = text.bytes();
+    [(); 3].map(|()| {
+        (0..8).fold(0, |word, _| {
+            word << 8 | u64::from(bytes.next().unwrap_or(0))
+        })
+    })
 }
 
 /// A hash of a group's texts without regard to case.
@@ -394,5 +427,40 @@ impl Order {
     /// The place of one.
     pub(super) fn rank(&self, id: GroupId) -> u32 {
         self.ranks.of(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hierarchy::statement::group;
+
+    #[test]
+    fn groups_are_sorted_by_their_texts_however_these_begin() {
+        let names = [
+            "b",
+            "a",
+            "ab",
+            "\u{e9}",
+            "12345678",
+            "1234567",
+            "123456789012345678901234-b",
+            "123456789012345678901234-a",
+            "123456789012345678901234",
+            "12345678901234567890123",
+            "12345678\u{e9}",
+        ];
+        let mut table = Table::default();
+        for group_type in ["Team", "Company", "Tea"] {
+            for name in names {
+                table.group_id(&group(name, group_type).unwrap());
+            }
+        }
+        let sorted = table.sorted();
+        let texts: Vec<&Group> = sorted.iter().map(|id| table.group(*id)).collect();
+        let mut expected = texts.clone();
+        expected.sort();
+        assert_eq!(texts, expected);
+        assert_eq!(texts.len(), 3 * names.len());
     }
 }

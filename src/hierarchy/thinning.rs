@@ -68,16 +68,25 @@ impl SourceLedger {
     /// The records that what was added may make thinner, each once: those to which something was added from before the newest
     /// snapshot. A record of many names would otherwise cost each delivery that speaks of it all of them.
     pub(super) fn grown_below<'k>(&self, added: impl Iterator<Item = &'k Kept>) -> Vec<Ref> {
-        let Compacted { names, ids } = self.compacted;
-        let is_old = |at: Stamp, before: Option<Timestamp>| before.is_some_and(|b| at.time < b);
-        let old = added.filter_map(|added| match added {
-            Kept::Bore(key, bore) => is_old(bore.at, ids).then_some(Ref::Key(*key)),
-            Kept::Saying(name, saying) => is_old(saying.at, names).then_some(Ref::Name(*name)),
+        let old = added.filter(|added| self.may_thin_out(added));
+        let old = old.map(|added| match added {
+            Kept::Bore(key, _) => Ref::Key(*key),
+            Kept::Saying(name, _) => Ref::Name(*name),
         });
         let mut grown: Vec<Ref> = old.collect();
         grown.sort_unstable();
         grown.dedup();
         grown
+    }
+
+    /// Whether it lies before what records were thinned out below: nothing else ever is.
+    pub(super) fn may_thin_out(&self, kept: &Kept) -> bool {
+        let Compacted { names, ids } = self.compacted;
+        let (at, before): (Stamp, Option<Timestamp>) = match kept {
+            Kept::Bore(_, bore) => (bore.at, ids),
+            Kept::Saying(_, saying) => (saying.at, names),
+        };
+        before.is_some_and(|before| at.time < before)
     }
 
     /// Whether it is still there.
