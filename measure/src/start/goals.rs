@@ -69,23 +69,19 @@ const fn figure(most: f64) -> Option<Limit> {
     Some(Limit::Figure(most))
 }
 
-// A build that is hardly optimised, on a machine that others use, has CI's ratios at about two thirds of these; of time that is not CPU
-// time a machine's other work takes its part, and so those are the widest.
+// A build that is hardly optimised has CI's ratios at somewhat more than half of these, so that a doubling fails. Only of time that is not
+// CPU time a machine's other work takes its part: those are wide. So is the first answer's, which differs from machine to machine.
 
 pub(super) const INIT: Goal = goal("init", "ms", ratio(1.5), ratio(6.0));
-pub(super) const INIT_CPU: Goal = goal("init, CPU", "ms", ratio(1.5), ratio(3.5));
+pub(super) const INIT_CPU: Goal = goal("init, CPU", "ms", ratio(1.5), ratio(2.5));
 pub(super) const INIT_MEMORY: Goal = told("memory after init", "MiB");
-pub(super) const BINARY: Goal = goal("binary", "MB", ratio(3.5), ratio(9.0));
+pub(super) const BINARY: Goal = goal("binary", "MB", ratio(3.5), ratio(8.0));
 pub(super) const INIT_CONNECTIONS: Goal =
     goal("connections made by init", "", figure(0.0), figure(0.0));
 pub(super) const INIT_AT_128_MB: Goal = goal("init at 128 MB", "ms", ratio(2.0), ratio(12.0));
 
-pub(super) const FIRST_CPU: Goal = goal(
-    "spawn to first answer, CPU",
-    "ms",
-    figure(30.0),
-    ratio(24.0),
-);
+pub(super) const FIRST_CPU: Goal =
+    goal("spawn to first answer, CPU", "ms", figure(30.0), ratio(8.0));
 pub(super) const FIRST: Goal = told("spawn to first answer", "ms");
 pub(super) const FIRST_CPU_OVER_TLS: Goal = told("the same over TLS, CPU", "ms");
 pub(super) const FIRST_IN_TURN: Goal =
@@ -99,7 +95,7 @@ pub(super) const WARM_RAW_BARE: Goal = told("bare client, raw time p50", "ms");
 pub(super) const WARM_RAW_P99: Goal = told("warm webhook, raw time p99", "ms");
 pub(super) const WARM_RAW_P99_BARE: Goal = told("bare client, raw time p99", "ms");
 pub(super) const WARM_ROUND_TRIPS: Goal = told("warm webhook, round trips", "");
-pub(super) const WARM_CPU: Goal = goal("warm webhook, CPU p50", "ms", None, ratio(45.0));
+pub(super) const WARM_CPU: Goal = goal("warm webhook, CPU p50", "ms", None, ratio(20.0));
 pub(super) const WARM_CPU_BARE: Goal = told("bare client, CPU p50", "ms");
 pub(super) const WARM: Goal = told("warm webhook, in all p50", "ms");
 pub(super) const WARM_DOWNLOADS: Goal = goal(
