@@ -287,8 +287,8 @@ impl Joining<'_> {
             ..
         } = other;
         let mut touched = Vec::new();
-        for (key, record) in ids {
-            let key = self.key(*key);
+        for (key, record) in ids.iter() {
+            let key = self.key(key);
             touched.push(Ref::Key(key));
             let IdRecord {
                 names,
@@ -296,7 +296,7 @@ impl Joining<'_> {
                 placed,
                 gone,
             } = record;
-            let known = own.ids.entry(key).or_default();
+            let known = own.ids.slot(key);
             for bore in names {
                 let name = self.group(bore.name);
                 known.bore(Bore { name, ..*bore }, self.table);
@@ -310,10 +310,10 @@ impl Joining<'_> {
             join_slot(&mut known.placed, placed, self.table);
             join_slot(&mut known.gone, *gone, self.table);
         }
-        for (group, record) in names {
-            let group = self.group(*group);
+        for (group, record) in names.iter() {
+            let group = self.group(group);
             touched.push(Ref::Name(group));
-            let known = own.names.entry(group).or_default();
+            let known = own.names.slot(group);
             for said in &record.said {
                 let what = self.saying(said.what);
                 known.take(Saying { what, ..*said }, self.table);

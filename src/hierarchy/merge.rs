@@ -103,7 +103,11 @@ impl Ledger {
         };
         let mut merged = Merged::default();
         let is_ahead = |at: Timestamp| at > received.plus(MAX_AHEAD);
-        let needs_attempt = statements.iter().any(|s| s.at.is_none_or(is_ahead));
+        let Times {
+            needs_attempt,
+            ahead,
+            complete,
+        } = Times::of(statements, is_ahead);
         let Self {
             salt,
             table,
@@ -129,22 +133,23 @@ impl Ledger {
             }
             Some(_) | None => attempted,
         };
-        let ahead = statements
-            .iter()
-            .filter(|s| s.at.is_some_and(is_ahead))
-            .count();
         if ahead > 0 {
             merged.warnings.push(format!(
                 "{ahead} of the statements' times lie more than {} minutes ahead of ours and count as the time of receipt",
                 MAX_AHEAD.as_secs() / 60
             ));
         }
+        let time_of = |at: Option<Timestamp>| at.filter(|at| !is_ahead(*at)).unwrap_or(first);
+        let complete = complete.into_iter().map(time_of).max();
+        let stays_from = ledger.groups_complete_at().max(ledger.read).max(complete);
         let mut merging = Merging {
             salt,
             table,
             source,
             ledger,
             received: *received,
+            stays_from,
+            noted: 0,
             changed: false,
             statement: 0,
             added: Vec::new(),
@@ -152,13 +157,14 @@ impl Ledger {
         merged.statements.reserve(statements.len());
         for (index, Stated { at, statement }) in statements.iter().enumerate() {
             merging.statement = index;
-            let time = at.filter(|at| !is_ahead(*at)).unwrap_or(first);
+            let time = time_of(*at);
             // Two places each: a rename of a group with a key names it before and after.
             let place = u32::try_from(index.saturating_mul(2)).unwrap_or(u32::MAX - 1);
             let statement = merging.say_all(Stamp { time, place }, statement);
             merged.statements.push(statement);
         }
-        merged.changed |= merging.changed;
+        merged.changed |= merging.changed || merging.noted > 0;
+        merged.grown += GROWN_BY_ONE * merging.noted;
         let Merging {
             added,
             ledger,
@@ -242,6 +248,35 @@ impl Ledger {
     }
 }
 
+/// What the times of a delivery's statements come to, found in one go: there may be very many.
+struct Times {
+    /// Whether some have the time of the event's first attempt.
+    needs_attempt: bool,
+    /// How many lie too far ahead.
+    ahead: usize,
+    /// Those at which all groups are said.
+    complete: Vec<Option<Timestamp>>,
+}
+
+impl Times {
+    fn of(statements: &[Stated], is_ahead: impl Fn(Timestamp) -> bool) -> Self {
+        let mut times = Self {
+            needs_attempt: false,
+            ahead: 0,
+            complete: Vec::new(),
+        };
+        for Stated { at, statement } in statements {
+            let is_ahead = at.is_some_and(&is_ahead);
+            times.needs_attempt |= at.is_none() || is_ahead;
+            times.ahead += usize::from(is_ahead);
+            if matches!(statement, Statement::Complete(Scope::Groups)) {
+                times.complete.push(*at);
+            }
+        }
+        times
+    }
+}
+
 /// One delivery on its way into the ledger.
 struct Merging<'a> {
     salt: &'a Salt,
@@ -249,11 +284,15 @@ struct Merging<'a> {
     source: &'a SourceName,
     ledger: &'a mut SourceLedger,
     received: Timestamp,
+    /// What is not older than this is not thinned out, whatever else the delivery says.
+    stays_from: Option<Timestamp>,
+    /// How much was noted that records did not hold before, and that stays.
+    noted: usize,
     /// Whether something is new though the statement that says it may be stale: a name, say.
     changed: bool,
     /// The place of the statement that is merged now.
     statement: usize,
-    /// What the records grew by.
+    /// What the records are to grow by, and is older than something that they hold.
     added: Vec<Added>,
 }
 
@@ -273,19 +312,16 @@ impl Merging<'_> {
                     Parent::Top => Some(Placement::Top),
                     Parent::NotSaid => None,
                 };
-                let group = self.take(group, at);
-                let new = self.say(group, at, NamedSaying::Exists(parent));
+                let (new, group) = self.say(group, at, NamedSaying::Exists(parent));
                 (new, About::Group { group, lives: true })
             }
             Statement::Member { group, parent } => {
                 let parent = self.take(parent, at);
-                let group = self.take(group, at);
-                let new = self.say(group, at, NamedSaying::Member(parent));
+                let (new, group) = self.say(group, at, NamedSaying::Member(parent));
                 (new, About::Group { group, lives: true })
             }
             Statement::Gone { group } => {
-                let group = self.take(group, at);
-                let new = self.say(group, at, NamedSaying::Gone);
+                let (new, group) = self.say(group, at, NamedSaying::Gone);
                 let lives = false;
                 (new, About::Group { group, lives })
             }
@@ -300,8 +336,9 @@ impl Merging<'_> {
                 let (new, group) = match key {
                     Some(key) => self.rename_by_key(key, group, to, at),
                     None => {
-                        let group = Ref::Name(self.table.group_id(group));
-                        (self.say(group, at, NamedSaying::Renamed(to)), group)
+                        let group = self.table.group_id(group);
+                        let new = self.say_by_name(group, at, NamedSaying::Renamed(to));
+                        (new, Ref::Name(group))
                     }
                 };
                 (new, About::Rename { group, to })
@@ -346,12 +383,8 @@ impl Merging<'_> {
             received,
         };
         let new = self.bore(key, after, Some(self.statement));
-        let record = self.ledger.ids.entry(key).or_default();
-        let exists = Said {
-            at,
-            what: (),
-            received,
-        };
+        let exists = self.said(at, ());
+        let record = self.ledger.ids.slot(key);
         self.changed |= Said::keep_newest(&mut record.exists, exists, self.table);
         (new, Ref::Key(key))
     }
@@ -410,8 +443,12 @@ impl Merging<'_> {
 
     /// Notes a name that a group bore; says whether that was not known.
     fn bore(&mut self, key: KeyId, bore: Bore, statement: Option<usize>) -> bool {
-        let record = self.ledger.ids.get_mut(&key);
-        let new = record.is_none_or(|record| !record.knows(&bore, self.table));
+        let record = self.ledger.ids.slot(key);
+        if Some(bore.at.time) >= self.stays_from && record.bore_newest(bore, self.table) {
+            self.noted += 1;
+            return true;
+        }
+        let new = !record.knows(&bore, self.table);
         if new {
             let what = Kept::Bore(key, bore);
             self.added.push(Added { statement, what });
@@ -419,29 +456,40 @@ impl Merging<'_> {
         new
     }
 
-    /// Notes a saying about a group; says whether it was new.
-    fn say(&mut self, group: Ref, at: Stamp, saying: NamedSaying) -> bool {
-        let key = match group {
-            Ref::Key(key) => key,
-            Ref::Name(group) => {
-                let saying = Saying {
-                    at,
-                    what: saying,
-                    received: self.received,
-                };
-                let record = self.ledger.names.get_mut(&group);
-                let new = record.is_none_or(|record| !record.knows(&saying, self.table));
-                if new {
-                    let statement = Some(self.statement);
-                    let what = Kept::Saying(group, saying);
-                    self.added.push(Added { statement, what });
-                }
-                return new;
-            }
+    /// Notes a saying about a group, and the name that it bore then; says whether the saying was new.
+    fn say(&mut self, group: &GroupRef, at: Stamp, saying: NamedSaying) -> (bool, Ref) {
+        let subject = self.take(group, at);
+        let new = match subject {
+            Ref::Key(key) => self.say_by_key(key, at, saying),
+            Ref::Name(group) => self.say_by_name(group, at, saying),
         };
+        (new, subject)
+    }
+
+    fn say_by_name(&mut self, group: GroupId, at: Stamp, what: NamedSaying) -> bool {
+        let saying = Saying {
+            at,
+            what,
+            received: self.received,
+        };
+        let record = self.ledger.names.slot(group);
+        if Some(at.time) >= self.stays_from && record.take_newest(saying, self.table) {
+            self.noted += 1;
+            return true;
+        }
+        let new = !record.knows(&saying, self.table);
+        if new {
+            let statement = Some(self.statement);
+            let what = Kept::Saying(group, saying);
+            self.added.push(Added { statement, what });
+        }
+        new
+    }
+
+    fn say_by_key(&mut self, key: KeyId, at: Stamp, saying: NamedSaying) -> bool {
         let plain = self.said(at, ());
         let placed = saying.placement().map(|what| self.said(at, what));
-        let record = self.ledger.ids.entry(key).or_default();
+        let record = self.ledger.ids.slot(key);
         let mut new = match saying {
             NamedSaying::Gone => Said::keep_newest(&mut record.gone, plain, self.table),
             NamedSaying::Exists(_) => Said::keep_newest(&mut record.exists, plain, self.table),

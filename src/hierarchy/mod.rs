@@ -38,6 +38,7 @@ mod receipts;
 mod records;
 mod resolved;
 mod settle;
+mod sparse;
 #[cfg(test)]
 mod stories;
 mod subjects;

@@ -120,28 +120,28 @@ impl View<'_> {
     }
 
     pub(super) fn learn_names(&mut self) {
-        for (key, record) in &self.ledger.ids {
+        for (key, record) in self.ledger.ids.iter() {
             if record.names.is_empty() {
                 continue;
             }
             for bore in &record.names {
                 let bearers = self.bearers.slot(bore.name);
-                if bearers.last() != Some(key) {
-                    bearers.push(*key);
+                if bearers.last() != Some(&key) {
+                    bearers.push(key);
                 }
             }
             let names = record.names.iter().map(|bore| (bore.at, bore.name));
-            *self.id_names.slot(*key) = names.collect();
+            *self.id_names.slot(key) = names.collect();
         }
     }
 
     /// Renames by name, in their order: of a name that an id bears, the id is renamed.
     pub(super) fn learn_renames(&mut self, names: &Names<'_>) {
         let mut renames: Vec<(Stamp, GroupId, GroupId)> = Vec::new();
-        for (from, record) in &self.ledger.names {
+        for (from, record) in self.ledger.names.iter() {
             for saying in &record.said {
                 if let NamedSaying::Renamed(to) = saying.what {
-                    renames.push((saying.at, *from, to));
+                    renames.push((saying.at, from, to));
                 }
             }
         }

@@ -291,7 +291,7 @@ impl PlainSource {
                 }),
                 gone: said(&record.gone),
             };
-            (table.key(*key).clone(), plain)
+            (table.key(key).clone(), plain)
         });
         let names = source.names.iter().map(|(group, record)| {
             let said = record.said.iter().map(|saying| {
@@ -299,7 +299,7 @@ impl PlainSource {
                 ((saying.at, what), saying.received)
             });
             let said = said.collect();
-            (table.group(*group).clone(), PlainSayings { said })
+            (table.group(group).clone(), PlainSayings { said })
         });
         let persons = source.persons.iter().map(|(key, record)| {
             let refs = |groups: &[records::Ref]| {
@@ -350,7 +350,7 @@ impl PlainSource {
         (source.events, source.read) = (events, read);
         let said = |said: Option<PlainSaid<()>>| said.map(|said| said.said(|()| ()));
         for (key, plain) in ids {
-            let record = source.ids.entry(table.key_id(&key)).or_default();
+            let record = source.ids.slot(table.key_id(&key));
             for ((at, group), received) in plain.names {
                 let name = table.group_id(&group);
                 record.bore(Bore { at, name, received }, table);
@@ -360,7 +360,7 @@ impl PlainSource {
             record.gone = said(plain.gone);
         }
         for (group, PlainSayings { said }) in names {
-            let record = source.names.entry(table.group_id(&group)).or_default();
+            let record = source.names.slot(table.group_id(&group));
             for ((at, what), received) in said {
                 let what = what.id(&group, table);
                 record.take(Saying { at, what, received }, table);

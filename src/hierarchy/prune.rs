@@ -203,19 +203,19 @@ impl Pruning<'_> {
                 forgotten.insert(group);
             }
         }
-        for (group, record) in names {
-            let kept = self.kept_sayings(*group, record, &forgotten);
+        for (group, record) in names.iter() {
+            let kept = self.kept_sayings(group, record, &forgotten);
             if !kept.said.is_empty() {
-                pruned.names.insert(*group, kept);
+                pruned.names.insert(group, kept);
             }
         }
         let is_base = |key: KeyId| base.is_some_and(|(_, base)| base == key);
-        for (key, record) in ids {
+        for (key, record) in ids.iter() {
             let mut kept = record.clone();
-            if forgotten.contains(&Ref::Key(*key)) && !is_base(*key) {
+            if forgotten.contains(&Ref::Key(key)) && !is_base(key) {
                 (kept.exists, kept.placed, kept.gone) = (None, None, None);
             }
-            pruned.ids.insert(*key, kept);
+            pruned.ids.insert(key, kept);
         }
         let mentions = self.mentions(&pruned);
         let referred: HashSet<Ref> = references(&pruned).collect();
@@ -224,9 +224,9 @@ impl Pruning<'_> {
             let says_something =
                 record.exists.is_some() || record.placed.is_some() || record.gone.is_some();
             says_something
-                || is_base(*key)
-                || self.view.is_contested(*key)
-                || referred.contains(&Ref::Key(*key))
+                || is_base(key)
+                || self.view.is_contested(key)
+                || referred.contains(&Ref::Key(key))
                 || record
                     .names
                     .iter()
@@ -269,7 +269,7 @@ impl Pruning<'_> {
                 placed,
                 gone,
             },
-        ) in &source.ids
+        ) in source.ids.iter()
         {
             let received = [
                 exists.map(|said| said.received),
@@ -281,13 +281,13 @@ impl Pruning<'_> {
                 .flatten()
                 .any(|received| !self.is_old(received))
             {
-                lately.insert(Ref::Key(*key));
+                lately.insert(Ref::Key(key));
             }
         }
-        for (name, record) in &source.names {
+        for (name, record) in source.names.iter() {
             for saying in &record.said {
                 if !self.is_old(saying.received) {
-                    lately.insert(self.subject(*name, saying.at, saying.what));
+                    lately.insert(self.subject(name, saying.at, saying.what));
                 }
             }
         }
@@ -302,7 +302,7 @@ impl Pruning<'_> {
             .flat_map(|(name, record)| record.said.iter().map(move |saying| (name, saying)));
         sayings
             .filter(|(_, saying)| matches!(saying.what, NamedSaying::Renamed(_)))
-            .map(|(name, saying)| self.subject(*name, saying.at, saying.what))
+            .map(|(name, saying)| self.subject(name, saying.at, saying.what))
             .collect()
     }
 
@@ -381,12 +381,12 @@ impl Pruning<'_> {
     /// Forgets old renames of names by which nothing that is kept refers to a group.
     fn forget_renames(&self, kept: &mut SourceLedger) {
         let mut mentions = self.referred_to_by_name(kept);
-        for (from, record) in &kept.names {
+        for (from, record) in kept.names.iter() {
             for saying in &record.said {
                 match saying.what {
                     NamedSaying::Renamed(to) => mentions.insert(to),
                     NamedSaying::Exists(_) | NamedSaying::Member(_) | NamedSaying::Gone => {
-                        mentions.insert(*from)
+                        mentions.insert(from)
                     }
                 };
             }
@@ -397,11 +397,11 @@ impl Pruning<'_> {
             .flat_map(|record| record.names.iter().map(|bore| bore.name))
             .collect();
         kept.names.retain(|from, record| {
-            if mentions.contains(from) || borne_by_ids.contains(from) {
+            if mentions.contains(&from) || borne_by_ids.contains(&from) {
                 return true;
             }
             record.said.retain(|saying| {
-                let subject = self.subject(*from, saying.at, saying.what);
+                let subject = self.subject(from, saying.at, saying.what);
                 let says_that_it_exists = self
                     .view
                     .record(subject)

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::{
+    sparse::Sparse,
     statement::EventId,
     table::{GroupId, KeyId, Table},
     thinning::{Compacted, Kept},
@@ -246,8 +247,8 @@ pub(super) struct FirstAttempt {
 /// What one source said.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SourceLedger {
-    pub(super) ids: BTreeMap<KeyId, IdRecord>,
-    pub(super) names: BTreeMap<GroupId, NameRecord>,
+    pub(super) ids: Sparse<KeyId, IdRecord>,
+    pub(super) names: Sparse<GroupId, NameRecord>,
     pub(super) persons: BTreeMap<PersonKey, PersonRecord>,
     /// Of each scope the newest snapshot's time, and when it was received.
     pub(super) snapshots: BTreeMap<LedgerScope, (Timestamp, Timestamp)>,
@@ -320,7 +321,7 @@ impl SourceLedger {
         bores.sort_by_key(|(key, _)| *key);
         for of_one in bores.chunk_by(|(a, _), (b, _)| a == b) {
             if let Some((key, _)) = of_one.first() {
-                let record = self.ids.entry(*key).or_default();
+                let record = self.ids.slot(*key);
                 let bores = of_one.iter().map(|(_, bore)| **bore);
                 match of_one.len() {
                     ..=FEW => bores.for_each(|bore| {
@@ -333,7 +334,7 @@ impl SourceLedger {
         sayings.sort_by_key(|(name, _)| *name);
         for of_one in sayings.chunk_by(|(a, _), (b, _)| a == b) {
             if let Some((name, _)) = of_one.first() {
-                let record = self.names.entry(*name).or_default();
+                let record = self.names.slot(*name);
                 let said = of_one.iter().map(|(_, saying)| **saying);
                 match of_one.len() {
                     ..=FEW => said.for_each(|saying| {
@@ -375,6 +376,16 @@ impl Saying {
 }
 
 impl NameRecord {
+    /// Takes a saying that is newer than all that there is; says whether it is.
+    pub(super) fn take_newest(&mut self, saying: Saying, table: &Table) -> bool {
+        let last = self.said.last();
+        let is_newest = last.is_none_or(|last| last.compare(&saying, table).is_lt());
+        if is_newest {
+            self.said.push(saying);
+        }
+        is_newest
+    }
+
     /// Where it is, or would be.
     pub(super) fn place_of(&self, saying: &Saying, table: &Table) -> Result<usize, usize> {
         self.said
@@ -403,6 +414,16 @@ impl NameRecord {
 }
 
 impl IdRecord {
+    /// Notes a name that it bore after all that there are; says whether it did.
+    pub(super) fn bore_newest(&mut self, bore: Bore, table: &Table) -> bool {
+        let last = self.names.last();
+        let is_newest = last.is_none_or(|last| last.compare(&bore, table).is_lt());
+        if is_newest {
+            self.names.push(bore);
+        }
+        is_newest
+    }
+
     /// Where it is, or would be.
     pub(super) fn place_of(&self, bore: &Bore, table: &Table) -> Result<usize, usize> {
         self.names

@@ -8,11 +8,14 @@
 use std::{
     borrow::Cow,
     cmp::Ordering,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
+    hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher as _},
     ops::Range,
 };
 
-use indexmap::IndexSet;
+use indexmap::{
+    IndexMap, IndexSet,
+    map::raw_entry_v1::{RawEntryApiV1 as _, RawEntryMut},
+};
 
 use super::name::{Group, GroupType, Key};
 
@@ -25,7 +28,7 @@ pub(super) struct GroupId(u32);
 pub(super) struct KeyId(u32);
 
 /// What counts from zero and stands for something.
-pub(super) trait Number: Copy {
+pub(super) trait Number: Copy + Ord {
     fn new(index: usize) -> Self;
     fn index(self) -> usize;
 }
@@ -60,10 +63,12 @@ pub(super) fn number(index: usize) -> u32 {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     types: IndexSet<GroupType>,
-    groups: IndexSet<Group>,
+    groups: IndexMap<Group, ()>,
     keys: IndexSet<Key>,
     /// The first of the groups, by their texts.
     sorted: Vec<GroupId>,
+    /// Of each group the place of its type.
+    kinds: Vec<u32>,
     /// Of each group a hash that is the same for those that differ only in case.
     folded: Vec<u64>,
     /// How many bytes the names and keys have that were added since the table was made.
@@ -73,18 +78,24 @@ pub(super) struct Table {
 impl Table {
     /// The number of a group, which is a new one where the group is.
     pub(super) fn group_id(&mut self, group: &Group) -> GroupId {
-        if let Some(known) = self.find_group(group) {
-            return known;
+        let hash = self.groups.hasher().hash_one(group);
+        let entry = self.groups.raw_entry_mut_v1();
+        match entry.from_key_hashed_nocheck(hash, group) {
+            RawEntryMut::Occupied(known) => GroupId::new(known.index()),
+            RawEntryMut::Vacant(vacant) => {
+                let (kind, is_new) = self.types.insert_full(group.group_type.clone());
+                if is_new {
+                    self.added_bytes += group.group_type.as_str().len();
+                }
+                self.added_bytes += group.name.as_str().len();
+                self.kinds.push(number(kind));
+                self.folded.push(folded(group));
+                let group_type = self.types.get_index(kind).unwrap_or(&group.group_type);
+                let group = Group::new(group.name.clone(), group_type.clone());
+                vacant.insert_hashed_nocheck(hash, group, ());
+                GroupId::new(self.groups.len() - 1)
+            }
         }
-        let (kind, is_new) = self.types.insert_full(group.group_type.clone());
-        if is_new {
-            self.added_bytes += group.group_type.as_str().len();
-        }
-        self.added_bytes += group.name.as_str().len();
-        let group_type = self.types.get_index(kind).unwrap_or(&group.group_type);
-        let group = Group::new(group.name.clone(), group_type.clone());
-        self.folded.push(folded(&group));
-        GroupId::new(self.groups.insert_full(group).0)
     }
 
     /// The number of a key, which is a new one where the key is.
@@ -105,11 +116,12 @@ impl Table {
     }
 
     #[expect(
-        clippy::indexing_slicing,
+        clippy::expect_used,
         reason = "only the table makes numbers, and forgets none"
     )]
     pub(super) fn group(&self, id: GroupId) -> &Group {
-        &self.groups[id.index()]
+        let known = self.groups.get_index(id.index());
+        known.map(|(group, _)| group).expect("a number of ours")
     }
 
     #[expect(
@@ -168,14 +180,10 @@ impl Table {
                 *slot = rank;
             }
         }
-        let rank_of = |group_type: &GroupType| {
-            let kind = self.types.get_index_of(group_type);
-            kind.and_then(|kind| ranks.get(kind).copied())
-                .unwrap_or_default()
-        };
-        let beginnings = groups.map(GroupId::new).map(|id| {
-            let Group { group_type, name } = self.group(id);
-            (rank_of(group_type), beginning(name.as_str()), id)
+        let kinds = self.kinds.get(groups.clone()).unwrap_or_default();
+        let beginnings = groups.map(GroupId::new).zip(kinds).map(|(id, kind)| {
+            let rank = ranks.get(*kind as usize).copied().unwrap_or_default();
+            (rank, beginning(self.group(id).name.as_str()), id)
         });
         let mut all: Vec<(u32, [u64; 3], GroupId)> = beginnings.collect();
         all.sort_unstable_by(|(kind, text, id), (other_kind, other_text, other)| {

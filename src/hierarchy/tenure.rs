@@ -100,7 +100,7 @@ impl View<'_> {
 
     /// Learns renames, sorted, by going through all times once: of a name that an id bears the id is renamed.
     pub(super) fn learn_renames_in_turn(&mut self, renames: Vec<Rename>, names: &Names<'_>) {
-        let ranks = Ranks::new(self.ledger.ids.keys().copied(), names);
+        let ranks = Ranks::new(self.ledger.ids.keys(), names);
         let mut bores: Vec<(Stamp, KeyId, GroupId)> = Vec::new();
         for (key, bore) in self.id_names.iter() {
             bores.extend(bore.iter().map(|(at, name)| (*at, key, *name)));

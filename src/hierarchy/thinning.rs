@@ -29,12 +29,12 @@ impl SourceLedger {
             for group in touched {
                 match (group, names, ids) {
                     (Ref::Name(name), Some(before), _) => {
-                        if let Some(record) = self.names.get_mut(name) {
+                        if let Some(record) = self.names.get_mut(*name) {
                             record.compact(before);
                         }
                     }
                     (Ref::Key(key), _, Some(before)) => {
-                        if let Some(record) = self.ids.get_mut(key) {
+                        if let Some(record) = self.ids.get_mut(*key) {
                             record.compact(before);
                         }
                     }
@@ -93,11 +93,11 @@ impl SourceLedger {
     pub(super) fn keeps(&self, kept: &Kept, table: &Table) -> bool {
         match kept {
             Kept::Bore(key, bore) => {
-                let record = self.ids.get(key);
+                let record = self.ids.get(*key);
                 record.is_some_and(|record| record.place_of(bore, table).is_ok())
             }
             Kept::Saying(name, saying) => {
-                let record = self.names.get(name);
+                let record = self.names.get(*name);
                 record.is_some_and(|record| record.place_of(saying, table).is_ok())
             }
         }
@@ -191,15 +191,15 @@ mod tests {
         }
         let hr = SourceName::new("hr");
         let source = &ledger.sources[&hr];
-        let (key, record) = source.ids.first_key_value().unwrap();
+        let (key, record) = source.ids.iter().next().unwrap();
         // Of those before it the first and the last are kept, as they came.
         assert_eq!(record.names.len(), 2);
         let grown = |second: i64| {
             let mut bore = record.names[0];
             bore.at.time = Timestamp::from_seconds(second);
-            source.grown_below([Kept::Bore(*key, bore)].iter())
+            source.grown_below([Kept::Bore(key, bore)].iter())
         };
-        assert_eq!(grown(5), [Ref::Key(*key)]);
+        assert_eq!(grown(5), [Ref::Key(key)]);
         assert_eq!(grown(11), []);
     }
 }

@@ -321,16 +321,16 @@ impl<'a> View<'a> {
     }
 
     fn fill_records(&mut self, names: &Names<'_>) {
-        for (key, said) in &self.ledger.ids {
-            *self.record_mut(Ref::Key(*key)) = Record {
+        for (key, said) in self.ledger.ids.iter() {
+            *self.record_mut(Ref::Key(key)) = Record {
                 exists: said.exists.map(|said| Mark::of(said.at)),
                 gone: said.gone.map(|said| Mark::of(said.at)),
                 placed: said.placed.map(|said| (Mark::of(said.at), said.what)),
             };
         }
-        for (group, record) in &self.ledger.names {
+        for (group, record) in self.ledger.names.iter() {
             for said in &record.said {
-                let (target, carried) = self.subject_since(*group, said.at, said.what, names);
+                let (target, carried) = self.subject_since(group, said.at, said.what, names);
                 let own = said.at;
                 let mark = Mark { carried, own };
                 self.record_mut(target).say(mark, said.what, names.table());

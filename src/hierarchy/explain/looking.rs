@@ -139,15 +139,15 @@ impl Looking<'_> {
                 said.extend(known.map(told));
             }
         }
-        for (name, record) in &view.ledger.names {
+        for (name, record) in view.ledger.names.iter() {
             for saying in &record.said {
-                let subject = view.subject(*name, saying.at, saying.what, self.names);
+                let subject = view.subject(name, saying.at, saying.what, self.names);
                 if !subjects.contains(&subject) {
                     continue;
                 }
                 let saying = Remembered {
                     subject,
-                    name: Some(*name),
+                    name: Some(name),
                     what: saying.what,
                     at: saying.at,
                     received: saying.received,
@@ -161,7 +161,7 @@ impl Looking<'_> {
 
     /// The names that a group with a key bore, each from when it bore it first.
     fn bore(&self, teller: Teller<'_>, key: KeyId) -> Vec<(Stamp, Statement)> {
-        let record = teller.view.ledger.ids.get(&key);
+        let record = teller.view.ledger.ids.get(key);
         let names = record.map_or(&[][..], |record| record.names.as_slice());
         let begins = |at: usize| at.checked_sub(1).and_then(|before| names.get(before));
         let begun = names

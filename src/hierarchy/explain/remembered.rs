@@ -18,7 +18,7 @@ pub(super) struct Remembered {
 
 /// What is remembered of a group by its key.
 pub(super) fn by_key(view: &View<'_>, key: KeyId) -> impl Iterator<Item = Remembered> {
-    let record = view.ledger.ids.get(&key);
+    let record = view.ledger.ids.get(key);
     let placed = record.and_then(|record| record.placed);
     let exists = record.and_then(|record| record.exists);
     let gone = record.and_then(|record| record.gone);

@@ -209,9 +209,9 @@ impl<'a, 'b> Writer<'a, 'b> {
         self.json.field("source");
         self.source(name);
         self.json.field("ids");
-        self.list_of(ids, |all, (key, record)| all.id(*key, record));
+        self.list_of(ids.iter(), |all, (key, record)| all.id(key, record));
         self.json.field("names");
-        self.list_of(names, |all, (name, record)| all.name(*name, record));
+        self.list_of(names.iter(), |all, (name, record)| all.name(name, record));
         self.json.field("persons");
         self.list_of(persons, |all, (key, record)| all.person(*key, record));
         self.json.field("snapshots");

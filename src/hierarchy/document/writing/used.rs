@@ -117,19 +117,19 @@ impl<'a> Used<'a> {
     }
 
     fn source(&mut self, source: &SourceLedger) {
-        for (key, record) in &source.ids {
-            self.key(*key);
+        for (key, record) in source.ids.iter() {
+            self.key(key);
             record.names.iter().for_each(|bore| self.group(bore.name));
             if let Some(placed) = &record.placed {
                 self.placement(placed.what);
             }
             if let Some(last) = record.names.last() {
-                self.shows.slot(*key).get_or_insert(last.name);
-                self.shown_by.slot(last.name).get_or_insert(*key);
+                self.shows.slot(key).get_or_insert(last.name);
+                self.shown_by.slot(last.name).get_or_insert(key);
             }
         }
-        for (name, record) in &source.names {
-            self.group(*name);
+        for (name, record) in source.names.iter() {
+            self.group(name);
             for saying in &record.said {
                 match saying.what {
                     NamedSaying::Gone | NamedSaying::Exists(None) => {}
