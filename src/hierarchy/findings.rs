@@ -213,7 +213,7 @@ pub(super) fn held(waiting: Waiting, views: &Views<'_>, names: &Names<'_>) -> He
     }
 }
 
-/// The conflicts among the claims on these groups, which are in order.
+/// The conflicts among the claims on these groups, which are in order, and may be contested.
 pub(super) fn conflicts(
     groups: &[GroupId],
     claims: &Dense<GroupId, Claims>,
@@ -223,7 +223,7 @@ pub(super) fn conflicts(
 ) -> Vec<Conflict> {
     let mut conflicts = Vec::new();
     for id in groups {
-        let Some(claims) = claims.get(*id).filter(|claims| claims.may_conflict()) else {
+        let Some(claims) = claims.get(*id) else {
             continue;
         };
         if !claims.exists() {
@@ -289,14 +289,47 @@ pub(super) fn warnings(
     warnings
 }
 
+/// Which hashes may be there more than once: those that are, and a few others.
+struct Many {
+    /// A bit for each that comes again, where it may share it with another.
+    again: Vec<u64>,
+}
+
+impl Many {
+    fn of(hashes: &[u64]) -> Self {
+        // 64 bits for each: so hardly one in sixty shares its bit with another one.
+        let mut once = vec![0; hashes.len().next_power_of_two()];
+        let mut again = once.clone();
+        for hash in hashes {
+            let (word, bit) = bit_of(*hash, once.len());
+            if let (Some(once), Some(again)) = (once.get_mut(word), again.get_mut(word)) {
+                *again |= *once & bit;
+                *once |= bit;
+            }
+        }
+        Self { again }
+    }
+
+    fn has(&self, hash: u64) -> bool {
+        let (word, bit) = bit_of(hash, self.again.len());
+        self.again.get(word).is_some_and(|again| again & bit != 0)
+    }
+}
+
+/// The word that is a hash's among so many, a power of two, and its bit there.
+fn bit_of(hash: u64, words: usize) -> (usize, u64) {
+    let word = usize::try_from(hash >> 6).unwrap_or(usize::MAX) & (words - 1);
+    (word, 1 << (hash & 63))
+}
+
 /// The groups whose names are the same but for their case, by their names in lower case.
 fn differing_only_in_case<'n>(groups: &[GroupId], names: &'n Names<'_>) -> Vec<Vec<&'n Group>> {
-    // Hardly any do, so only those are looked at whose hashes are the same.
-    let mut hashes: Vec<(u64, usize)> = groups
-        .iter()
-        .enumerate()
-        .map(|(at, id)| (names.folded(*id), at))
-        .collect();
+    // Hardly any do, so only those are looked at whose hashes are the same, and only those are sorted that may be.
+    let hashes = groups.iter().map(|id| names.folded(*id));
+    let hashes: Vec<u64> = hashes.collect();
+    let many = Many::of(&hashes);
+    let hashes = hashes.iter().copied().zip(0..);
+    let mut hashes: Vec<(u64, usize)> = hashes.filter(|(hash, _)| many.has(*hash)).collect();
     hashes.sort_unstable();
     let mut by_case: BTreeMap<(String, String), Vec<&Group>> = BTreeMap::new();
     for same in hashes.chunk_by(|(a, _), (b, _)| a == b) {

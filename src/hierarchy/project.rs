@@ -140,13 +140,13 @@ impl Projection {
         let unchanged = published.filter(|_| present.is_unchanged(&groups));
         let none = Anchors::default();
         let before = published.map_or(&none, Published::anchors);
-        let meant = meant(&groups, &places, &claims, &edges);
+        let Claimed { meant, contested } = Claimed::of(&groups, &places, &claims, &edges);
         let anchors = Anchors::like(before, &meant, &views, names);
         let (found, origins) = match unchanged {
             Some(_) => (Found::EachAtItsPlace, BTreeMap::new()),
             None => (
                 found(&present, &places, names),
-                origins(&present, &groups, &anchors, &views, names),
+                origins(&present, &groups, &meant, &views, names),
             ),
         };
         Self {
@@ -155,7 +155,7 @@ impl Projection {
                 .into_iter()
                 .map(|w| held(w, &views, names))
                 .collect(),
-            conflicts: conflicts(&groups, &claims, &views, names, order),
+            conflicts: conflicts(&contested, &claims, &views, names, order),
             warnings: warnings(ledger, &views, rules, &groups, names),
             found,
             origins,
@@ -277,36 +277,49 @@ fn hierarchy(
     }))
 }
 
-/// By what each of these groups is found again.
-fn meant(
-    groups: &[GroupId],
-    places: &Dense<GroupId, Option<u32>>,
-    claims: &Dense<GroupId, Claims>,
-    edges: &Edges,
-) -> Vec<Option<Meant>> {
-    let claimed = groups
-        .iter()
-        .map(|group| claims.get(*group)?.anchor(*group));
-    let mut anchors: Vec<Option<Meant>> = claimed.collect();
-    if anchors.iter().all(Option::is_some) {
-        return anchors;
-    }
-    // A group that is only named as a parent is found again as who names it means it.
-    for edge in groups.iter().filter_map(|group| edges.get(*group)) {
-        let Some(parent) = edge.parent else { continue };
-        let place = places.of(parent).map(|at| at as usize);
-        let Some(slot @ None) = place.and_then(|at| anchors.get_mut(at)) else {
-            continue;
-        };
-        *slot = match edge.by {
-            By::Source(source, _) | By::Persons(source, _) => {
-                Some(Meant::Said(source, Ref::Name(parent), edge.at))
+/// What follows of the claims beside the parents, found in one go: they are many, and in another order than the groups.
+struct Claimed {
+    /// By what each of the groups is found again.
+    meant: Vec<Option<Meant>>,
+    /// The groups for which more than one parent may be named, in order.
+    contested: Vec<GroupId>,
+}
+
+impl Claimed {
+    fn of(
+        groups: &[GroupId],
+        places: &Dense<GroupId, Option<u32>>,
+        claims: &Dense<GroupId, Claims>,
+        edges: &Edges,
+    ) -> Self {
+        let mut contested = Vec::new();
+        let claimed = groups.iter().map(|group| {
+            let claims = claims.get(*group)?;
+            if claims.may_conflict() {
+                contested.push(*group);
             }
-            By::Seed => Some(Meant::Seeded(edge.at)),
-            By::Nobody => None,
-        };
+            claims.anchor(*group)
+        });
+        let mut meant: Vec<Option<Meant>> = claimed.collect();
+        // A group that is only named as a parent is found again as who names it means it.
+        let is_told = meant.iter().all(Option::is_some);
+        let naming = groups.iter().filter(|_| !is_told);
+        for edge in naming.filter_map(|group| edges.get(*group)) {
+            let Some(parent) = edge.parent else { continue };
+            let place = places.of(parent).map(|at| at as usize);
+            let Some(slot @ None) = place.and_then(|at| meant.get_mut(at)) else {
+                continue;
+            };
+            *slot = match edge.by {
+                By::Source(source, _) | By::Persons(source, _) => {
+                    Some(Meant::Said(source, Ref::Name(parent), edge.at))
+                }
+                By::Seed => Some(Meant::Seeded(edge.at)),
+                By::Nobody => None,
+            };
+        }
+        Self { meant, contested }
     }
-    anchors
 }
 
 /// Where the published groups are found again.
@@ -324,7 +337,7 @@ fn found(present: &Present, places: &Dense<GroupId, Option<u32>>, names: &Names<
 fn origins(
     present: &Present,
     groups: &[GroupId],
-    anchors: &Anchors,
+    meant: &[Option<Meant>],
     views: &Views<'_>,
     names: &Names<'_>,
 ) -> BTreeMap<Group, Group> {
@@ -332,12 +345,9 @@ fn origins(
     for row in &present.rows {
         *published.slot(row.now) = true;
     }
-    let new = groups
-        .iter()
-        .zip(anchors.iter())
-        .filter_map(|(group, anchor)| {
-            let anchor = anchor.as_ref()?;
-            (!published.of(*group)).then_some((*group, anchor))
-        });
+    let new = groups.iter().zip(meant).filter_map(|(group, meant)| {
+        let meant = (*meant)?;
+        (!published.of(*group)).then_some((*group, meant))
+    });
     views.origins(new, names)
 }

@@ -117,18 +117,19 @@ impl Subjects {
                 if let Ref::Name(group) = group {
                     touch(*group);
                 }
-                let current = view.is_some_and(|view| {
-                    let subject = view.resolve(*group, *at, names);
-                    view.record(subject).is_some_and(|record| {
-                        let placed = record.placed.map(|(mark, _)| mark.own);
-                        let exists = record.exists.map(|mark| mark.own);
-                        let gone = record.gone.map(|mark| mark.own);
-                        let newest = placed.max(exists).max(gone);
-                        let alive = matches!(view.life(record, names), Some(Life::Lives(_)));
-                        newest <= Some(*at) && alive == *lives
-                    })
-                });
-                Some(*new && current && !named.is_some_and(before_seed))
+                let current = *new
+                    && view.is_some_and(|view| {
+                        let subject = view.resolve(*group, *at, names);
+                        view.record(subject).is_some_and(|record| {
+                            let placed = record.placed.map(|(mark, _)| mark.own);
+                            let exists = record.exists.map(|mark| mark.own);
+                            let gone = record.gone.map(|mark| mark.own);
+                            let newest = placed.max(exists).max(gone);
+                            let alive = matches!(view.life(record, names), Some(Life::Lives(_)));
+                            newest <= Some(*at) && alive == *lives
+                        })
+                    });
+                Some(current && !named.is_some_and(before_seed))
             }
             About::Rename { group, to } => {
                 let named = [name(*group), name(Ref::Name(*to)), Some(*to)];
@@ -144,11 +145,12 @@ impl Subjects {
                     .sources
                     .get(source)
                     .and_then(|l| l.persons.get(person));
-                let current = record.is_some_and(|record| {
-                    let placed = record.placed.as_ref().map(|said| said.at);
-                    placed.max(record.left.as_ref().map(|said| said.at)) <= Some(*at)
-                });
-                Some(*new && current)
+                let current = *new
+                    && record.is_some_and(|record| {
+                        let placed = record.placed.as_ref().map(|said| said.at);
+                        placed.max(record.left.as_ref().map(|said| said.at)) <= Some(*at)
+                    });
+                Some(current)
             }
             About::Snapshot => None,
             About::SeedRow => {

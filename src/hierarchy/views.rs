@@ -8,6 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    anchors::Meant,
     ledger::{Ledger, Seed, Times},
     name::Group,
     plain::PlainRef,
@@ -95,6 +96,10 @@ impl<'a> Views<'a> {
         self.by_source.get(source.0 as usize).map(|(name, _)| *name)
     }
 
+    fn at(&self, source: SourceId) -> Option<&View<'a>> {
+        self.by_source.get(source.0 as usize).map(|(_, view)| view)
+    }
+
     pub(super) fn seed(&self) -> Option<&'a Seed> {
         self.seed
     }
@@ -143,30 +148,23 @@ impl<'a> Views<'a> {
 
     /// The names by which these groups were first known, where those are others: they stay,
     /// whatever the groups are renamed to.
-    pub(super) fn origins<'g>(
+    pub(super) fn origins(
         &self,
-        groups: impl Iterator<Item = (GroupId, &'g Anchor)>,
+        groups: impl Iterator<Item = (GroupId, Meant)>,
         names: &Names<'_>,
     ) -> BTreeMap<Group, Group> {
         // Of several that bear one name by now the last by its first name.
         let mut seeded: Option<HashMap<GroupId, GroupId>> = None;
-        let mut origin = |group: GroupId, anchor: &Anchor| match anchor {
-            Anchor::Said(source, PlainRef::Key(key), _) => {
-                let key = names.table().find_key(key)?;
-                self.of(source)?.first_name(Ref::Key(key))
-            }
-            Anchor::Said(source, PlainRef::Name(name), _) => {
-                let view = self.of(source)?;
-                view.first_name(Ref::Name(names.find(name)?))
-            }
-            Anchor::Seeded(_) => {
+        let mut origin = |group: GroupId, meant: Meant| match meant {
+            Meant::Said(source, subject, _) => self.at(source)?.first_name(subject),
+            Meant::Seeded(_) => {
                 let seeded = seeded.get_or_insert_with(|| self.seeded_before(names));
                 seeded.get(&group).copied()
             }
         };
         groups
-            .filter_map(|(group, anchor)| {
-                let origin = origin(group, anchor)?;
+            .filter_map(|(group, meant)| {
+                let origin = origin(group, meant)?;
                 let text = |id| names.group(id).clone();
                 (origin != group).then(|| (text(group), text(origin)))
             })
