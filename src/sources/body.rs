@@ -144,6 +144,11 @@ impl BodyForm {
 
 /// Whether arrays and objects stand in one another more often than this. It is asked before anything is built of them.
 fn is_deeper(json: &[u8], than: usize) -> bool {
+    let opens = |byte: &&u8| matches!(byte, b'[' | b'{');
+    // Most bodies have fewer of them than may stand in one another.
+    if json.iter().filter(opens).count() <= than {
+        return false;
+    }
     let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
     for byte in json {
         match (in_text, *byte) {

@@ -3,6 +3,8 @@
 //! Its contract is ours, so a body is read strictly: a misspelt `parent` must not put a group at
 //! the top. All faults of a body are reported at once, each with its path.
 
+use std::{borrow::Cow, fmt};
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -35,13 +37,15 @@ pub fn map(body: &Value) -> Result<GenericBody, Vec<BodyFault>> {
     let Some(fields) = body.as_object() else {
         return Err(vec![BodyFault::new("", "must be an object")]);
     };
-    let id = optional(fields, "id")
-        .and_then(|id| faults.key("id", id))
-        .and_then(|id| {
-            EventId::new(&id)
-                .map_err(|fault| faults.add("id", fault.to_string()))
-                .ok()
-        });
+    let id = optional(fields, "id").and_then(|id| match id_text(id) {
+        Some(id) => EventId::new(&id)
+            .map_err(|fault| faults.add("id", fault.to_string()))
+            .ok(),
+        None => {
+            faults.add("id", NO_ID);
+            None
+        }
+    });
     let at = faults.time("occurredAt", optional(fields, "occurredAt"));
     let mut statements = Vec::new();
     match (
@@ -49,14 +53,14 @@ pub fn map(body: &Value) -> Result<GenericBody, Vec<BodyFault>> {
         optional(fields, "groupRelationships"),
     ) {
         (Some(changes), None) => {
-            for (path, change) in faults.items("changes", changes) {
-                statements.extend(read_change(&mut faults, &path, change));
+            for (item, change) in faults.items("changes", changes) {
+                statements.extend(read_change(&mut faults, item, change));
             }
         }
         (None, Some(rows)) => {
             statements.push(Statement::Complete(Scope::Groups));
-            for (path, row) in faults.items("groupRelationships", rows) {
-                statements.extend(read_row(&mut faults, &path, row));
+            for (item, row) in faults.items("groupRelationships", rows) {
+                statements.extend(read_row(&mut faults, item, row));
             }
         }
         (None, None) => {
@@ -94,17 +98,17 @@ pub fn read_seed(rows: &Value) -> Result<crate::hierarchy::SeedRows, Vec<BodyFau
     const PATH: &str = "groupRelationships";
     let mut faults = Faults::default();
     let mut relationships = Vec::new();
-    for (path, row) in faults.items(PATH, rows) {
-        let Some(fields) = faults.object(&path, row) else {
+    for (item, row) in faults.items(PATH, rows) {
+        let Some(fields) = faults.object(item, row) else {
             continue;
         };
         faults.only(
-            &path,
+            item,
             fields,
             &["group", "groupType", "parent", "parentType"],
         );
-        let group = faults.group(&path, fields);
-        let parent = faults.named_parent(&path, fields);
+        let group = faults.group(item, fields);
+        let parent = faults.named_parent(item, fields);
         if let (Some(group), Ok(parent)) = (group, parent) {
             relationships.push(Relationship { group, parent });
         }
@@ -116,8 +120,8 @@ pub fn read_seed(rows: &Value) -> Result<crate::hierarchy::SeedRows, Vec<BodyFau
     })
 }
 
-fn read_change(faults: &mut Faults, path: &str, change: &Value) -> Option<Statement> {
-    let fields = faults.object(path, change)?;
+fn read_change(faults: &mut Faults, item: Item, change: &Value) -> Option<Statement> {
+    let fields = faults.object(item, change)?;
     let op = match optional(fields, "op") {
         None => "upsert",
         Some(Value::String(op)) => op.as_str(),
@@ -126,7 +130,7 @@ fn read_change(faults: &mut Faults, path: &str, change: &Value) -> Option<Statem
     match op {
         "upsert" => {
             faults.only(
-                path,
+                item,
                 fields,
                 &[
                     "op",
@@ -138,26 +142,26 @@ fn read_change(faults: &mut Faults, path: &str, change: &Value) -> Option<Statem
                     "parentKey",
                 ],
             );
-            read_exists(faults, path, fields)
+            read_exists(faults, item, fields)
         }
         "remove" => {
-            faults.only(path, fields, &["op", "group", "groupType", "key"]);
-            let key = faults.key_of(path, fields, "key");
+            faults.only(item, fields, &["op", "group", "groupType", "key"]);
+            let key = faults.key_of(item, fields, "key");
             let named = fields.contains_key("group") || fields.contains_key("groupType");
             let group = match key.as_ref() {
                 Ok(Some(key)) if !named => GroupRef::Keyed {
                     key: key.clone(),
                     named: None,
                 },
-                Ok(_) | Err(()) => GroupRef::new(faults.group(path, fields)?, key.ok()?),
+                Ok(_) | Err(()) => GroupRef::new(faults.group(item, fields)?, key.ok()?),
             };
             Some(Statement::Gone { group })
         }
         "rename" => {
-            faults.only(path, fields, &["op", "group", "groupType", "key", "to"]);
-            let key = faults.key_of(path, fields, "key");
-            let group = faults.group(path, fields);
-            let to = faults.name(path, fields, "to");
+            faults.only(item, fields, &["op", "group", "groupType", "key", "to"]);
+            let key = faults.key_of(item, fields, "key");
+            let group = faults.group(item, fields);
+            let to = faults.name(item, fields, "to");
             Some(Statement::Renamed {
                 group: group?,
                 key: key.ok()?,
@@ -165,19 +169,16 @@ fn read_change(faults: &mut Faults, path: &str, change: &Value) -> Option<Statem
             })
         }
         _ => {
-            faults.add(
-                format!("{path}.op"),
-                "must be one of: upsert, rename, remove",
-            );
+            faults.add(item.field("op"), "must be one of: upsert, rename, remove");
             None
         }
     }
 }
 
-fn read_row(faults: &mut Faults, path: &str, row: &Value) -> Option<Statement> {
-    let fields = faults.object(path, row)?;
+fn read_row(faults: &mut Faults, item: Item, row: &Value) -> Option<Statement> {
+    let fields = faults.object(item, row)?;
     faults.only(
-        path,
+        item,
         fields,
         &[
             "group",
@@ -188,14 +189,14 @@ fn read_row(faults: &mut Faults, path: &str, row: &Value) -> Option<Statement> {
             "parentKey",
         ],
     );
-    read_exists(faults, path, fields)
+    read_exists(faults, item, fields)
 }
 
-fn read_exists(faults: &mut Faults, path: &str, fields: &Map<String, Value>) -> Option<Statement> {
-    let group = faults.group(path, fields);
-    let key = faults.key_of(path, fields, "key");
-    let named = faults.named_parent(path, fields);
-    let parent_key = faults.key_of(path, fields, "parentKey");
+fn read_exists(faults: &mut Faults, item: Item, fields: &Map<String, Value>) -> Option<Statement> {
+    let group = faults.group(item, fields);
+    let key = faults.key_of(item, fields, "key");
+    let named = faults.named_parent(item, fields);
+    let parent_key = faults.key_of(item, fields, "parentKey");
     let parent = match (named.ok()?, parent_key.ok()?) {
         (named, Some(key)) => Parent::Under(GroupRef::Keyed { key, named }),
         (Some(named), None) => Parent::Under(GroupRef::Named(named)),
@@ -212,28 +213,49 @@ fn optional<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
     fields.get(name).filter(|value| !value.is_null())
 }
 
+/// One of a list's items; it is put in words where it is at fault, and seldom is one.
+#[derive(Clone, Copy)]
+struct Item {
+    list: &'static str,
+    index: usize,
+}
+
+impl Item {
+    fn field(self, name: &str) -> String {
+        format!("{self}.{name}")
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { list, index } = self;
+        write!(f, "{list}[{index}]")
+    }
+}
+
 impl Faults {
-    fn items<'a>(&mut self, path: &str, value: &'a Value) -> Vec<(String, &'a Value)> {
-        let Some(items) = value.as_array() else {
-            self.add(path, "must be an array");
-            return Vec::new();
-        };
-        items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| (format!("{path}[{index}]"), item))
-            .collect()
+    fn items<'a>(
+        &mut self,
+        list: &'static str,
+        value: &'a Value,
+    ) -> impl Iterator<Item = (Item, &'a Value)> + use<'a> {
+        let items = value.as_array();
+        if items.is_none() {
+            self.add(list, "must be an array");
+        }
+        let items = items.into_iter().flatten().enumerate();
+        items.map(move |(index, value)| (Item { list, index }, value))
     }
 
-    fn object<'a>(&mut self, path: &str, value: &'a Value) -> Option<&'a Map<String, Value>> {
+    fn object<'a>(&mut self, item: Item, value: &'a Value) -> Option<&'a Map<String, Value>> {
         let object = value.as_object();
         if object.is_none() {
-            self.add(path, "must be an object");
+            self.add(item.to_string(), "must be an object");
         }
         object
     }
 
-    fn only(&mut self, path: &str, fields: &Map<String, Value>, known: &[&str]) {
+    fn only(&mut self, item: Item, fields: &Map<String, Value>, known: &[&str]) {
         for field in fields
             .keys()
             .filter(|field| !known.contains(&field.as_str()))
@@ -245,7 +267,7 @@ impl Faults {
                 .take(40)
                 .collect();
             self.add(
-                format!("{path}.{shown}"),
+                item.field(&shown),
                 format!("is not known here; known are: {}", known.join(", ")),
             );
         }
@@ -263,37 +285,36 @@ impl Faults {
         time?.ok()
     }
 
-    fn name(&mut self, path: &str, fields: &Map<String, Value>, field: &str) -> Option<Name> {
-        let path = format!("{path}.{field}");
+    fn name(&mut self, item: Item, fields: &Map<String, Value>, field: &str) -> Option<Name> {
         match optional(fields, field) {
-            None => self.add(path, "is missing"),
+            None => self.add(item.field(field), "is missing"),
             Some(Value::String(text)) => match Name::new(text) {
                 Ok(name) => return Some(name),
-                Err(fault) => self.add(path, fault.to_string()),
+                Err(fault) => self.add(item.field(field), fault.to_string()),
             },
-            Some(_) => self.add(path, "must be a string"),
+            Some(_) => self.add(item.field(field), "must be a string"),
         }
         None
     }
 
-    fn group(&mut self, path: &str, fields: &Map<String, Value>) -> Option<Group> {
-        let name = self.name(path, fields, "group");
-        let group_type = self.name(path, fields, "groupType");
+    fn group(&mut self, item: Item, fields: &Map<String, Value>) -> Option<Group> {
+        let name = self.name(item, fields, "group");
+        let group_type = self.name(item, fields, "groupType");
         Some(Group::new(name?, group_type?))
     }
 
     /// The parent by name, if there is one; `Err` where there is half of one.
     fn named_parent(
         &mut self,
-        path: &str,
+        item: Item,
         fields: &Map<String, Value>,
     ) -> Result<Option<Group>, ()> {
         let has = |field| optional(fields, field).is_some();
         match (has("parent"), has("parentType")) {
             (false, false) => Ok(None),
             (true, true) => {
-                let name = self.name(path, fields, "parent");
-                let group_type = self.name(path, fields, "parentType");
+                let name = self.name(item, fields, "parent");
+                let group_type = self.name(item, fields, "parentType");
                 let group = name
                     .zip(group_type)
                     .map(|(name, kind)| Group::new(name, kind));
@@ -301,14 +322,14 @@ impl Faults {
             }
             (true, false) => {
                 self.add(
-                    format!("{path}.parentType"),
+                    item.field("parentType"),
                     "is missing: parent and parentType go together",
                 );
                 Err(())
             }
             (false, true) => {
                 self.add(
-                    format!("{path}.parent"),
+                    item.field("parent"),
                     "is missing: parent and parentType go together",
                 );
                 Err(())
@@ -319,35 +340,35 @@ impl Faults {
     /// The sender's id in a field, if there is one; `Err` where it is none.
     fn key_of(
         &mut self,
-        path: &str,
+        item: Item,
         fields: &Map<String, Value>,
         field: &str,
     ) -> Result<Option<Key>, ()> {
         let Some(value) = optional(fields, field) else {
             return Ok(None);
         };
-        let path = format!("{path}.{field}");
-        let text = self.key(&path, value).ok_or(())?;
+        let Some(text) = id_text(value) else {
+            self.add(item.field(field), NO_ID);
+            return Err(());
+        };
         Key::new(&text)
             .map(Some)
-            .map_err(|fault| self.add(path, fault.to_string()))
+            .map_err(|fault| self.add(item.field(field), fault.to_string()))
     }
+}
 
-    /// An id's text: a string, or a whole number as many senders have them.
-    fn key(&mut self, path: &str, value: &Value) -> Option<String> {
-        match value {
-            Value::String(text) => return Some(text.clone()),
-            Value::Number(number) if number.is_i64() || number.is_u64() => {
-                return Some(number.to_string());
-            }
-            Value::Number(_)
-            | Value::Null
-            | Value::Bool(_)
-            | Value::Array(_)
-            | Value::Object(_) => {}
+const NO_ID: &str = "must be a string or a whole number";
+
+/// An id's text: a string, or a whole number as many senders have them.
+fn id_text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) if number.is_i64() || number.is_u64() => {
+            Some(Cow::Owned(number.to_string()))
         }
-        self.add(path, "must be a string or a whole number");
-        None
+        Value::Number(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        }
     }
 }
 
