@@ -54,7 +54,7 @@ use crate::{
     report::Report,
     reread::Rereader,
     state::{Prepared, Publication, State, StateError},
-    store::{StateStore, StoreError},
+    store::{Hashed, StateStore, StoreError},
     tally::{Lap, Sent, Tally},
     timestamp::Clock,
 };
@@ -354,18 +354,20 @@ impl Bridge {
         Ok(found)
     }
 
-    /// PUTs what the round sends. Meanwhile, what is to be saved then is written.
+    /// PUTs what the round sends. Meanwhile, what is to be saved then is written, and hashed.
     async fn put_and_prepare(
         &self,
         round: &mut Round,
         publication: &Publication,
         deadlines: Deadlines,
         tally: &mut Tally,
-    ) -> Result<(Result<(), Option<CalvenError>>, Prepared), StateError> {
+    ) -> Result<(Result<(), Option<CalvenError>>, (Prepared, Hashed)), StateError> {
         let body = round.body.take();
         let preparing = async {
             let_go_out().await;
-            round.state.prepare(publication)
+            let prepared = round.state.prepare(publication)?;
+            let hashed = Hashed::beginning(prepared.beginning());
+            Ok::<_, serde_json::Error>((prepared, hashed))
         };
         let (put, prepared) = tokio::join!(self.put(body, deadlines, tally), preparing);
         Ok((put, prepared.map_err(|_| StateError::Invalid)?))

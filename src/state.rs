@@ -124,6 +124,13 @@ pub struct Prepared {
 /// How the document begins of a state that has published something.
 pub struct Begun(Vec<u8>);
 
+impl Prepared {
+    /// How the document begins.
+    pub fn beginning(&self) -> &[u8] {
+        &self.document
+    }
+}
+
 impl fmt::Debug for Begun {
     /// As [`Prepared`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

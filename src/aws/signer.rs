@@ -69,6 +69,21 @@ impl Signer {
         headers: HeaderMap,
         body: &[u8],
     ) -> Result<HeaderMap, Unsigned> {
+        let sha256 = Sha256::digest(body).into();
+        self.sign_hashed(method, url, headers, &sha256).await
+    }
+
+    /// As [`Self::sign`], where the body's SHA-256 is known.
+    ///
+    /// # Errors
+    /// [`Unsigned`].
+    pub async fn sign_hashed(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body_sha256: &[u8; 32],
+    ) -> Result<HeaderMap, Unsigned> {
         let credential = self.credentials.get_credential().await;
         let credential = credential.map_err(|_| Unsigned::NoCredentials)?;
         // The body is told by its hash, so it need not be in there.
@@ -77,7 +92,7 @@ impl Signer {
         *request.uri_mut() = url.as_str().parse().map_err(|_| Unsigned::Unsignable)?;
         *request.headers_mut() = headers;
         AwsAuthorizer::new(&credential, self.service, &self.region)
-            .try_authorize(&mut request, Some(&Sha256::digest(body)))
+            .try_authorize(&mut request, Some(body_sha256))
             .map_err(|_| Unsigned::Unsignable)?;
         Ok(request.into_parts().0.headers)
     }

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     hierarchy::SourceName,
     state::{HandshakeToken, State, StateError},
+    store::Hashed,
 };
 
 impl Bridge {
@@ -90,7 +91,11 @@ impl Bridge {
                 return Ok(true);
             }
             let bytes = state.encode().map_err(|_| StateError::Invalid)?;
-            match self.save(bytes, tag, &mut tries, deadlines).await? {
+            let hashed = Hashed::default();
+            match self
+                .save((bytes, hashed), tag, &mut tries, deadlines)
+                .await?
+            {
                 Saved::Won(tag) => {
                     self.known.keep(state, Some(tag));
                     return Ok(true);

@@ -16,7 +16,7 @@ use crate::{
     hierarchy::{Merged, Projection, plan::Counts},
     report::PlanView,
     state::{Begun, Hold, Prepared, Publication, State},
-    store::{Since, Tag},
+    store::{Hashed, Since, Tag},
     tally::{Lap, Tally},
     timestamp::Timestamp,
 };
@@ -41,7 +41,7 @@ pub(super) struct Round {
     /// The body of what is sent, where it is known that it will be.
     pub(super) body: Option<Vec<u8>>,
     /// How the document begins once what was sent is published.
-    pub(super) begun: Option<Begun>,
+    pub(super) begun: Option<(Begun, Hashed)>,
     /// What it was loaded as, for a debug assertion.
     pub(super) as_loaded: Option<Vec<u8>>,
 }
@@ -303,11 +303,12 @@ impl Round {
     pub(super) fn publish(
         &mut self,
         publication: Publication,
-        prepared: Prepared,
+        (prepared, hashed): (Prepared, Hashed),
         change: &Change<'_>,
         now: Timestamp,
     ) {
-        self.begun = Some(self.state.publish(publication, prepared, now));
+        let begun = self.state.publish(publication, prepared, now);
+        self.begun = Some((begun, hashed));
         if matches!(change, Change::Approve(_)) && self.pending.refused.is_none() {
             self.state.approvals += 1;
         }

@@ -9,7 +9,7 @@ use super::{Bridge, BridgeError, Deadlines, Progress, round::Round};
 use crate::planted;
 use crate::{
     state::StateError,
-    store::{Swap, Tag},
+    store::{Hashed, Swap, Tag},
     tally::{Lap, Tally},
 };
 
@@ -47,12 +47,12 @@ impl Bridge {
         #[cfg(feature = "planted")]
         let before = tag.clone();
         let tries = &mut progress.tries;
-        let bytes = match round.begun.take() {
-            Some(begun) => round.state.encode_begun(begun),
-            None => round.state.encode(),
+        let (bytes, hashed) = match round.begun.take() {
+            Some((begun, hashed)) => (round.state.encode_begun(begun), hashed),
+            None => (round.state.encode(), Hashed::default()),
         };
         let bytes = bytes.map_err(|_| StateError::Invalid)?;
-        let saved = self.save(bytes, tag, tries, deadlines).await;
+        let saved = self.save((bytes, hashed), tag, tries, deadlines).await;
         #[cfg(feature = "planted")]
         if planted::has(planted::Bug::UnsavedRemembered) {
             self.known.keep(round.state.clone(), before);
@@ -65,16 +65,16 @@ impl Bridge {
         Ok(saved)
     }
 
-    /// Saves an encoded state if nobody else has saved since it was loaded.
+    /// Saves an encoded state, of which the beginning is hashed, if nobody else has saved since it was loaded.
     pub(super) async fn save(
         &self,
-        bytes: Vec<u8>,
+        (bytes, hashed): (Vec<u8>, Hashed),
         tag: Option<Tag>,
         tries: &mut Tries,
         deadlines: Deadlines,
     ) -> Result<Saved, BridgeError> {
         let size = bytes.len();
-        let swap = self.store.swap(bytes, tag);
+        let swap = self.store.swap_hashed(bytes, hashed, tag);
         match tokio::time::timeout_at(deadlines.end, swap).await {
             Ok(Ok(Swap::Won(tag))) => {
                 self.sizes.note_document(size);

@@ -4,6 +4,7 @@
 //! says is none of this module's business.
 
 mod file;
+mod hashed;
 mod memory;
 mod s3;
 mod url;
@@ -12,6 +13,7 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 pub use self::{
     file::FileStore,
+    hashed::Hashed,
     memory::MemoryStore,
     s3::S3Store,
     url::{S3Location, StateUrl, StateUrlError},
@@ -139,6 +141,19 @@ pub trait StateStore: Send + Sync + fmt::Debug {
         bytes: Vec<u8>,
         expected: Option<Tag>,
     ) -> BoxFuture<'_, Result<Swap, StoreError>>;
+
+    /// As [`swap`](Self::swap), of a document whose beginning is hashed already: for a store that needs its hash.
+    ///
+    /// # Errors
+    /// As [`swap`](Self::swap)'s.
+    fn swap_hashed(
+        &self,
+        bytes: Vec<u8>,
+        _hashed: Hashed,
+        expected: Option<Tag>,
+    ) -> BoxFuture<'_, Result<Swap, StoreError>> {
+        self.swap(bytes, expected)
+    }
 }
 
 /// Opens the home that `url` names; nothing is read or written yet.

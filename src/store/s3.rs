@@ -25,7 +25,7 @@ use reqwest::{Request, Url, header::ETAG};
 use tokio::time::Instant;
 
 use self::question::{Answer, Question};
-use super::{BoxFuture, Loaded, S3Location, Since, StateStore, StoreError, Swap, Tag};
+use super::{BoxFuture, Hashed, Loaded, S3Location, Since, StateStore, StoreError, Swap, Tag};
 use crate::{
     aws::{self, Failure, Signer, Transport, Unsigned},
     http::BaseUrl,
@@ -99,7 +99,9 @@ impl S3Store {
     }
 
     async fn get(&self, unless: Option<&Tag>) -> Result<Since, StoreError> {
-        let answer = self.ask(Question::Read { unless }, Bytes::new()).await?;
+        let answer = self
+            .ask(Question::Read { unless }, Bytes::new(), Hashed::default())
+            .await?;
         match answer.status().as_u16() {
             200..300 => match tag(&answer) {
                 Some(tag) => Ok(Since::Changed(Some(Loaded {
@@ -115,7 +117,12 @@ impl S3Store {
         }
     }
 
-    async fn put(&self, bytes: Vec<u8>, expected: Option<Tag>) -> Result<Swap, StoreError> {
+    async fn put(
+        &self,
+        bytes: Vec<u8>,
+        hashed: Hashed,
+        expected: Option<Tag>,
+    ) -> Result<Swap, StoreError> {
         if bytes.len() > LARGEST_BYTES {
             let size = bytes.len();
             return Err(self.unusable(&format!(
@@ -126,7 +133,7 @@ impl S3Store {
             None => Question::Create,
             Some(tag) => Question::Replace(tag),
         };
-        let answer = self.ask(question, bytes.into()).await?;
+        let answer = self.ask(question, bytes.into(), hashed).await?;
         match (answer.status().as_u16(), expected) {
             (200..300, _) => match tag(&answer) {
                 Some(tag) => Ok(Swap::Won(tag)),
@@ -142,7 +149,12 @@ impl S3Store {
     }
 
     /// Asks as often as it takes; the last answer, whatever it says.
-    async fn ask(&self, question: Question<'_>, body: Bytes) -> Result<Answer, StoreError> {
+    async fn ask(
+        &self,
+        question: Question<'_>,
+        body: Bytes,
+        hashed: Hashed,
+    ) -> Result<Answer, StoreError> {
         let began = Instant::now();
         let longest_retrying = LONGEST_RETRYING.min(self.timeout / 2);
         let mut attempts = Attempts::new(WAITS, began + self.timeout);
@@ -151,7 +163,12 @@ impl S3Store {
             .ok_or_else(|| self.unusable("the tag cannot be written as HTTP"))?;
         let headers = self
             .signer
-            .sign(question.method(), &self.object, condition, &body)
+            .sign_hashed(
+                question.method(),
+                &self.object,
+                condition,
+                &hashed.of_whole(&body),
+            )
             .await
             .map_err(|unsigned| match unsigned {
                 Unsigned::NoCredentials => self.unavailable(unsigned.to_string()),
@@ -290,7 +307,16 @@ impl StateStore for S3Store {
         bytes: Vec<u8>,
         expected: Option<Tag>,
     ) -> BoxFuture<'_, Result<Swap, StoreError>> {
-        Box::pin(self.bounded(self.put(bytes, expected)))
+        self.swap_hashed(bytes, Hashed::default(), expected)
+    }
+
+    fn swap_hashed(
+        &self,
+        bytes: Vec<u8>,
+        hashed: Hashed,
+        expected: Option<Tag>,
+    ) -> BoxFuture<'_, Result<Swap, StoreError>> {
+        Box::pin(self.bounded(self.put(bytes, hashed, expected)))
     }
 }
 

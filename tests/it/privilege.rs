@@ -134,7 +134,12 @@ fn the_code_asks_aws_for_nothing_else() {
     assert!(sources.len() > 100, "{}", sources.len());
     let signers: Vec<&str> = sources
         .iter()
-        .filter(|(_, text)| text.contains(".sign("))
+        .filter(|(name, _)| name != "src/aws/signer.rs")
+        .filter(|(_, text)| {
+            [".sign(", ".sign_hashed("]
+                .iter()
+                .any(|sign| text.contains(sign))
+        })
         .map(|(name, _)| name.as_str())
         .collect();
     assert_eq!(signers, SIGNERS);
