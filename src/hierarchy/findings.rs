@@ -352,3 +352,30 @@ fn differing_only_in_case<'n>(groups: &[GroupId], names: &'n Names<'_>) -> Vec<V
         .filter(|same| same.len() > 1)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_twice_is_found_among_many() {
+        // As hashes are: each another one, and spread.
+        let hash = |n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17);
+        for count in [1, 2, 3, 1_000] {
+            let mut hashes: Vec<u64> = (0..count).map(hash).collect();
+            assert!(
+                hashes
+                    .iter()
+                    .filter(|hash| Many::of(&hashes).has(**hash))
+                    .count()
+                    < 50
+            );
+            for twice in [0, count / 2, count - 1] {
+                hashes.push(hash(twice));
+                let many = Many::of(&hashes);
+                assert!(many.has(hash(twice)), "{twice} of {count}");
+            }
+        }
+        assert!(!Many::of(&[]).has(7));
+    }
+}

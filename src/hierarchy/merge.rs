@@ -292,7 +292,7 @@ struct Merging<'a> {
     changed: bool,
     /// The place of the statement that is merged now.
     statement: usize,
-    /// What the records are to grow by, and is older than something that they hold.
+    /// What the records are to grow by, and may be thinned out, or is older than something that they hold.
     added: Vec<Added>,
 }
 

@@ -347,7 +347,7 @@ impl SourceLedger {
     }
 }
 
-/// So many are put into their places one by one; in tests all are merged.
+/// So many that could not be noted at once are put into their places one by one; in tests all of those are merged.
 const FEW: usize = if cfg!(test) { 0 } else { 8 };
 
 /// Merges what is new into what is sorted; of what came twice the first one counts.

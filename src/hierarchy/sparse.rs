@@ -8,7 +8,7 @@ use super::table::{Dense, Number, number};
 /// Something of some of the numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Sparse<N, T> {
-    /// In the order in which they came, each with its number.
+    /// Each with its number; by number but for those that came later.
     rows: Vec<(N, T)>,
     /// Of each number, where its row stands: at one less.
     places: Dense<N, Option<NonZeroU32>>,
