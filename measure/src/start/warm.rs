@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use stand_ins::traffic::RoundTrip;
+use tokio::task::JoinHandle;
 
 use super::{
     bare::Bare,
@@ -92,6 +93,26 @@ pub(super) async fn smallest(scene: &mut Scene, webhooks: usize) -> Result<Warm>
     smallest.end().await
 }
 
+/// Keeps who hands out events and who answers requests from falling asleep, as long as it is there: what the kernel takes to wake
+/// this process, on a core that may be asleep itself or busy, is neither the function's time nor the bare client's.
+struct Awake(JoinHandle<()>);
+
+impl Awake {
+    fn keep() -> Self {
+        Self(tokio::spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        }))
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Sends the function so many, after one that warms, and has the bare client make the same round trips, in turn.
 pub(super) async fn function_and_bare(
     scene: &mut Scene,
@@ -108,6 +129,7 @@ pub(super) async fn function_and_bare(
     let (observed, _) = bare.send(&mut client.instance, event, &trips).await?;
     client.has_warmed(&observed);
 
+    let _awake = Awake::keep();
     let mut left = webhooks;
     while left > 0 {
         let turn = left.min(A_TURN);
